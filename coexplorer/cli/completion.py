@@ -241,10 +241,10 @@ def complete_tag_list(ctx: click.Context, parameter: click.Parameter, incomplete
 
 
 def complete_grant(kind: Kind) -> Callable[[click.Context, click.Parameter, str], Items]:
-    """Return what completes ``NAME:ROLE``: owners' addresses that are known here, and roles."""
+    """Return what completes ``NAME:ROLE``: owners, whom assets were shared with, and roles."""
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
-        from coexplorer.library.glimpse import find_values
+        from coexplorer.library.glimpse import find_members, find_values
         from coexplorer.sharing import LEVELS
 
         name, colon, typed = incomplete.rpartition(":")
@@ -254,11 +254,24 @@ def complete_grant(kind: Kind) -> Callable[[click.Context, click.Parameter, str]
                 for level in LEVELS
                 if kind in level.kinds and level.name.startswith(typed.lower())
             ]
-        settings = _find_settings(ctx) if kind == "user" else None
-        known = [] if settings is None else find_values(settings.catalog_path, "owner", incomplete)
-        return [_item(f"{text}:", help=told) for text, told in known if "@" in text]
+        settings = _find_settings(ctx)
+        if settings is None:
+            return []
+        known = [each.text for each in find_members(settings.journal_path, kind, incomplete)]
+        if kind == "user":
+            owners = find_values(settings.catalog_path, "owner", incomplete)
+            known += [each.text for each in owners if "@" in each.text]
+        return [_item(f"{text}:") for text in dict.fromkeys(known)]
 
     return complete
+
+
+def complete_members(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete users and groups that assets were shared with from here."""
+    from coexplorer.library.glimpse import find_members
+
+    settings = _find_settings(ctx)
+    return [] if settings is None else _items(find_members(settings.journal_path, "", incomplete))
 
 
 def complete_field(field: str) -> Callable[[click.Context, click.Parameter, str], Items]:

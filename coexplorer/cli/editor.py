@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -15,7 +16,7 @@ from coexplorer.cli.narration import warn
 from coexplorer.config import find_paths
 from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import FileTrouble, JournalError, explain_os
-from coexplorer.library.left_texts import TextLock
+from coexplorer.library.left_texts import TextLock, drop_same
 
 
 class EditedText:
@@ -107,6 +108,8 @@ class EditedText:
         """Say where the text is, if it is still there, and how to go on with it."""
         self._lock.release()
         if self.path.exists():
+            with contextlib.suppress(OSError):
+                drop_same(find_paths().state_dir, self.path)
             warn(
                 f"your text is kept in {self.path}; coexplorer edit --resume"
                 f" {shlex.quote(str(self.path))} goes on with it"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.completion import complete_grant
+from coexplorer.cli.completion import complete_grant, complete_members
 from coexplorer.cli.narration import Progress, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.plans import carry_out, leave, plan_options
@@ -74,6 +74,7 @@ _SHORTEST = 24
     "removals",
     multiple=True,
     metavar="NAME",
+    shell_complete=complete_members,
     help="Take away the access of a user (address) or a group.",
 )
 @plan_options

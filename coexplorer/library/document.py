@@ -335,21 +335,28 @@ def _parse_block(
     for key in _KEYS:
         if key not in values:
             raise DocumentError(f"this asset has no line {key}:", line=anchor.number)
-    values[_METADATA] = _end_metadata(anchor, metadata, shown)
+    values[_METADATA] = _end_metadata(anchor, metadata, schema, shown)
     return _Block(replace_values(Fields(""), values), tuple(lines), tuple(text))
 
 
 _GONE: Final = object()
 
 
-def _end_metadata(anchor: _Line, metadata: Map, shown: Fields | None) -> Map | None:
+def _end_metadata(
+    anchor: _Line, metadata: Map, schema: MetadataSchema, shown: Fields | None
+) -> Map | None:
     """Return the metadata of an asset whose lines were read.
 
     Raises:
         DocumentError: A line is gone.
+        InvalidField: Likewise, and another one has a key that there is not.
     """
-    for key in (shown.metadata or {}) if shown else {}:
+    had = (shown.metadata or {}) if shown else {}
+    for key in had:
         if key not in metadata:
+            added = (each for each in metadata if each not in had and schema.find(each) is None)
+            if schema.known and (unknown := next(added, None)) is not None:
+                raise schema.build_no_such(unknown)
             raise DocumentError(
                 f"this asset has no line {_METADATA}.{_write_key(key)}: (leave it empty to take"
                 " the key away)",

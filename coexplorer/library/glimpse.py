@@ -22,6 +22,7 @@ from coexplorer.metadata import (
     describe_field,
 )
 from coexplorer.query.fold import fold
+from coexplorer.sharing import kind_of, title_of
 from coexplorer.text import plural
 
 _MOST = 100
@@ -44,6 +45,7 @@ _VALUES = {
     "mount": "SELECT DISTINCT mount, '' FROM asset WHERE mount != '' ORDER BY 1 LIMIT ?",
 }
 _MOST_VALUES = 2000
+_NAMED = ("user", "group")
 
 
 class Candidate(NamedTuple):
@@ -161,6 +163,26 @@ def find_changes(journal: Path) -> list[Candidate]:
     """Return the numbers of the last changes, the newest first."""
     rows = _read(journal, "SELECT id, title FROM batches ORDER BY id DESC LIMIT ?", (_MOST,))
     return [Candidate(str(number), title) for number, title in rows]
+
+
+def find_members(journal: Path, kind: str, typed: str) -> list[Candidate]:
+    """Return users or groups that assets were shared with from here, the last ones first.
+
+    Args:
+        journal: What was done.
+        kind: ``user``, ``group``; empty: both.
+        typed: What a name goes on from.
+    """
+    rows = _read(
+        journal,
+        "SELECT key, '' FROM (SELECT id, base_metadata, metadata FROM entries"
+        " WHERE action = 'share' AND metadata IS NOT NULL ORDER BY id DESC LIMIT 500) AS shared,"
+        " json_each(json_patch(coalesce(shared.base_metadata, '{}'), shared.metadata))"
+        " GROUP BY key ORDER BY max(shared.id) DESC, key LIMIT ?",
+        (_MOST_VALUES,),
+    )
+    titles = [title_of(each) for each, _ in rows if kind_of(each) in ((kind,) if kind else _NAMED)]
+    return [Candidate(each) for each in titles if fold(each).startswith(fold(typed))][:_MOST]
 
 
 def find_kept_entries(journal: Path) -> list[Candidate]:

@@ -99,6 +99,19 @@ def sweep_texts(state_dir: Path, now: float) -> list[Path]:
     return removed
 
 
+def drop_same(state_dir: Path, path: Path) -> None:
+    """Remove texts that say the same as the one at `path`, of the same assets: earlier tries.
+
+    Raises:
+        OSError: A text can't be read, or removed.
+    """
+    data = path.read_bytes()
+    for left in list_left(state_dir):
+        if left.path != path and left.path.read_bytes() == data:
+            left.path.unlink()
+            _shown(left.path).unlink(missing_ok=True)
+
+
 def _shown(path: Path) -> Path:
     return path.parent.with_name("edits-shown") / path.name
 

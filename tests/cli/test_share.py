@@ -256,6 +256,13 @@ def test_names_and_roles_are_completed(program: Program, monkeypatch: pytest.Mon
     assert complete("share", "x", "--group", "Data stewards:d") == ["Data stewards:discoverable"]
     assert f"{JONAS}:" in complete("share", "x", "--user", "jonas")
     assert complete("share", "x", "--everyone", "d") == ["discoverable"]
+    assert complete("share", "x", "--group", "") == complete("share", "x", "--remove", "") == []
+    program.ok("share", RAW, "--group", "Imaging:viewer", "--user", f"{PRIYA}:viewer", "--yes")
+    program.ok("share", RAW, "--group", "Data stewards:viewer", "--everyone", "viewer", "--yes")
+    assert complete("share", "x", "--group", "") == ["Data stewards:", "Imaging:"]
+    assert complete("share", "x", "--user", "priya") == [f"{PRIYA}:"]
+    assert complete("share", "x", "--remove", "") == ["Data stewards", "Imaging", PRIYA]
+    assert complete("share", "x", "--remove", "im") == ["Imaging"]
 
 
 def test_strangers_names_are_never_interpreted(program: Program, server: DemoServer) -> None:

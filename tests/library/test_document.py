@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coexplorer.errors import DocumentError
+from coexplorer.errors import CoexplorerError, DocumentError
 from coexplorer.fields import Fields
 from coexplorer.library.document import build_document, find_edits
-from coexplorer.models import AssetId
+from coexplorer.metadata import MetadataSchema
+from coexplorer.models import AssetId, MetadataField
 
 ONE = AssetId("11111111-0000-4000-8000-000000000001")
 TWO = AssetId("22222222-0000-4000-8000-000000000002")
@@ -186,3 +187,23 @@ def test_a_line_of_tags_that_makes_no_sense_is_refused_in_time(tags: str) -> Non
     text = build_document([(asset_id, Fields("n", "", ("a",), "m"))])
     with pytest.raises(DocumentError):
         find_edits(text, text.replace("tags: a", f"tags: a,{tags}"))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("metadata.colour: red", "there is no such key"),
+        ("metadata.subject_id: M", "did you mean 'subject id'?"),
+        ("metadata.colour:", "there is no such key"),
+        ("", "this asset has no line metadata.subject id:"),
+        ("metadata.age: 3", "this asset has no line metadata.subject id:"),
+    ],
+)
+def test_a_key_that_there_is_not_is_told_before_the_one_it_stands_for(line: str, told: str) -> None:
+    schema = MetadataSchema((MetadataField("subject id"), MetadataField("age", "number")))
+    document = build_document([(ONE, Fields("x", metadata={"subject id": "M"}))], schema)
+    edited = document.replace("metadata.subject id: M", line)
+    assert edited != document
+    with pytest.raises(CoexplorerError) as caught:
+        find_edits(document, edited, schema)
+    assert told in caught.value.message

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.library.left_texts import KEPT_DAYS, TextLock, list_left, sweep_texts
+from coexplorer.library.left_texts import KEPT_DAYS, TextLock, drop_same, list_left, sweep_texts
 
 NOW = 1_800_000_000.0
 BEFORE = "=== 0a1b2c3d-0000-4000-8000-000000000000\nname: x\n=== end\n"
@@ -59,3 +59,15 @@ def test_bytes_that_are_no_text_stop_nobody(tmp_path: Path) -> None:
     (tmp_path / "edits" / "edit-b.coexplorer").mkdir()
     assert list_left(tmp_path) == []
     assert path.exists()
+
+
+def test_of_tries_that_say_the_same_the_last_one_is_kept(tmp_path: Path) -> None:
+    changed = BEFORE.replace("x", "y")
+    leave(tmp_path, "first", changed)
+    other = leave(tmp_path, "other", BEFORE.replace("x", "z"))
+    edited = leave(tmp_path, "edited", changed)
+    lock = TextLock(edited, BEFORE)
+    last = leave(tmp_path, "last", changed)
+    drop_same(tmp_path, last)
+    lock.release()
+    assert {each.path for each in list_left(tmp_path)} == {other, edited, last}

@@ -66,13 +66,25 @@ async def _ask(
     complete = partial(offer_sharing, sharing, addresses)
     title = "share with" if sharing is None else "who can see it:"
     while answer := await screen.prompt.ask(title, value=text, complete=complete):
+        before, text = text, _go_on(answer, complete(answer))
         try:
-            return parse_changes(answer)
+            return parse_changes(text)
         except InvalidField as error:
-            text = answer
-            if not answer.rstrip().endswith(":"):  # a name was chosen: its role comes next
+            if not text.rstrip().endswith(":"):
                 screen.say(error.message.removeprefix(f"{error.field}: "), severity="warning")
+            elif text == before:  # else a name was chosen, and its role comes next
+                roles = ", ".join(each.text for each in complete(text))
+                screen.say(f"which role? Type or choose one: {roles}", severity="warning")
     return None
+
+
+def _go_on(answer: str, choices: Sequence[Choice]) -> str:
+    """Return an answer that can't be read yet with the only thing that goes on from it."""
+    try:
+        parse_changes(answer)
+    except InvalidField:
+        return choices[0].value if len(choices) == 1 else answer
+    return answer
 
 
 async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: SharingChange) -> Plan:
