@@ -298,6 +298,7 @@ def build_plan(
         Refused: It has nothing to do, or more than one kind of change.
     """
     action = change.action
+    _check_taken_away(records, change, schema)
     fits = fits or {}
     items = []
     for record in records:
@@ -308,6 +309,18 @@ def build_plan(
         item = _plan_item(record, change, action, found=found, is_current=is_current, schema=schema)
         items.append(keep_fit(item, fit))
     return Plan(change.title, tuple(items))
+
+
+def _check_taken_away(records: Sequence[Record], change: Change, schema: MetadataSchema) -> None:
+    """Check that a key that is to be taken away is one: that nobody has it tells nothing else.
+
+    Raises:
+        InvalidField: It is not in the schema, and no asset has it.
+    """
+    for key, texts in change.metadata.items():
+        is_none = texts is None and schema.known and schema.find(key) is None
+        if is_none and records and not any(key in (r.asset.metadata or {}) for r in records):
+            raise schema.build_no_such(key)
 
 
 def show_by(plan: Plan, schema: MetadataSchema) -> Plan:

@@ -59,6 +59,8 @@ def test_keys_are_set_as_the_schema_types_them_and_taken_back(program: Program) 
             ("--meta", "Subject_ID=1"),
             "no such key in the custom metadata; did you mean 'subject id",
         ),
+        (("--unset-meta", "agee"), "no such key in the custom metadata; did you mean 'age'"),
+        (("--unset-meta", "nosuch"), "there is no such key in the custom metadata"),
         (("--unset-meta", "subject id"), "it is required, so it can't be taken away"),
         (("--meta", "age"), "expected KEY=VALUE"),
         (("--meta", "age="), "--unset-meta takes a key away"),
@@ -125,6 +127,12 @@ def test_a_conflict_in_a_key_is_told_with_its_three_versions(
             assert f"'{key}' ({side}): {value}".rstrip() in lines
     assert "1 in conflict" in done.out
     assert held(program.server)[key] == theirs
+
+
+def test_a_key_that_only_some_assets_have_is_taken_away(program: Program) -> None:
+    program.server.store.update(RAW, custom_metadata={"subject id": "1", "odd one": 1})
+    program.ok("edit", RAW, DERIVED, "--unset-meta", "odd one", "--yes")
+    assert held(program.server) == {"subject id": "1"}
 
 
 def test_a_platform_that_merges_what_is_sent_is_told_to_clear_a_key(program: Program) -> None:
