@@ -15,6 +15,9 @@ from collections.abc import Callable
 MARK = "\ufeff"
 """The byte order mark, which some editors put before a text."""
 
+NOT_UTF8 = "not valid UTF-8"
+"""In the reason why a text was refused: it is kept with such bytes written out, as ``\\xfc``."""
+
 _LINE_END = re.compile("\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _OUTER = "\ufeff\u200b\u2060\u00ad\u180e"

@@ -26,7 +26,7 @@ from coexplorer.library.batch_reports import (
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import Action, Entry, EntryDraft, Purpose, State
+from coexplorer.library.entries import Action, Entry, EntryDraft, Purpose, State, is_written_out
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.metadata import (
@@ -252,7 +252,9 @@ class Bulk:
         unsent = [
             entry.id
             for entry in entries
-            if entry.state in again and (only is None or entry.asset_id in only)
+            if entry.state in again
+            and (only is None or entry.asset_id in only)
+            and not is_written_out(entry)
         ]
         meant = [entry.id for entry in entries if allow_unfit(entry) is not entry]
         claimed = await self._context.write_down(journal.claim, unsent)

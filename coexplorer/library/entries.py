@@ -9,6 +9,7 @@ import msgspec
 from coexplorer.fields import Fields
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId, MetadataValue
+from coexplorer.written import NOT_UTF8
 
 
 class Action(StrEnum):
@@ -241,6 +242,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 def _read_roles(values: dict[str, MetadataValue] | None) -> dict[str, str]:
     return {member: str(role) for member, role in (values or {}).items()}
+
+
+def is_written_out(entry: Entry) -> bool:
+    """Tell whether its text was refused as not UTF-8, and so is not kept as it is to be sent."""
+    return entry.state is State.REFUSED and NOT_UTF8 in entry.reason
 
 
 class EntryDraft(msgspec.Struct, frozen=True):

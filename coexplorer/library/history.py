@@ -29,6 +29,7 @@ from coexplorer.library.entries import (
     Entry,
     Purpose,
     State,
+    is_written_out,
 )
 from coexplorer.library.judge import allow_unfit
 from coexplorer.library.log import Log
@@ -45,6 +46,7 @@ from coexplorer.library.reversal import (
 )
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.validate import tidy_fields
+from coexplorer.written import NOT_UTF8
 
 _LOOKED_FOR_AGAIN = 3
 """So many assets that an undo found gone are looked for again by the next one."""
@@ -91,6 +93,11 @@ class History:
                 "a create can't be sent again from the log, which does not keep what it is made"
                 " from",
                 hint="create the asset again",
+            )
+        if is_written_out(entry):
+            raise Refused(
+                f"its text is {NOT_UTF8}, and so can't be sent as it is",
+                hint=f"save it again as UTF-8, or give it up: coexplorer discard {entry_id}",
             )
         batch = await self._context.run(self._context.journal.batch, entry.batch_id)
         purpose = batch.purpose if batch else Purpose.DO

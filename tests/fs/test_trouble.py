@@ -90,18 +90,19 @@ def test_what_the_rules_refuse_is_kept_among_the_unsent_texts(
 @pytest.mark.parametrize(
     ("file", "script", "kept"),
     [
-        ("name", "printf 'two\\nlines\\n'", "two\nlines\n"),
+        ("name", "printf 'two\\nlines\\n'", b"two\nlines\n"),
         (
             "description.md",
-            "(echo first; printf 'caf\\xe9 au lait\\n')",
-            "first\ncaf\\xe9 au lait\n",
+            "(echo first; printf 'caf\\xe9 au \\\\xe9 lait\\n')",
+            b"first\ncaf\xe9 au \\xe9 lait\n",
         ),
-        ("tags", "printf 'a\\0b\\n'", "a%00b\n"),
-        ("mount", "(printf 'one\\ntwo'; printf ' more')", "one\ntwo more\n"),
+        ("tags", "printf 'M\\xfcller\\nblue\\n'", b"M\xfcller\nblue\n"),
+        ("tags", "printf 'a\\0b\\n'", b"a%00b\n"),
+        ("mount", "(printf 'one\\ntwo'; printf ' more')", b"one\ntwo more\n"),
     ],
 )
 def test_what_is_refused_at_the_write_is_kept_in_the_journal(
-    mounted: Mounted, file: str, script: str, kept: str
+    mounted: Mounted, file: str, script: str, kept: bytes
 ) -> None:
     path = mounted.asset("utf8") / file
     before = path.read_text()
@@ -109,13 +110,20 @@ def test_what_is_refused_at_the_write_is_kept_in_the_journal(
     assert mounted.run(f"{script} > '{path}'").returncode != 0
 
     unsent = mounted.folder / ".coexplorer" / "unsent"
-    texts = {f.name: f.read_text() for f in unsent.iterdir() if f.name.endswith(f"-utf8.{file}")}
+    texts = {f.name: f.read_bytes() for f in unsent.iterdir() if f.name.endswith(f"-utf8.{file}")}
     assert list(texts.values()) == [kept]
     assert f"saving {file} failed" in mounted.cli("log", "--refused").stdout
     assert path.read_text() == before
+    if not kept.isascii():
+        number = next(iter(texts)).partition("-")[0]
+        again = mounted.cli("retry", number)
+        assert again.returncode != 0
+        assert "not valid UTF-8" in again.stderr
+        assert mounted.writes(IDS["utf8"]) == []
+        assert mounted.run(f"cp '{unsent / next(iter(texts))}' '{path}'").returncode != 0
     assert mounted.writes(IDS["utf8"]) == []
 
-    assert mounted.cli("discard", next(iter(texts)).partition("-")[0]).returncode == 0
+    assert mounted.cli("discard", "--all").returncode == 0
     wait_until(lambda: not (path.parent / "error").exists(), "no error any more")
     mounted.settle()
     assert mounted.server.store.get(IDS["utf8"]).description == "old text"

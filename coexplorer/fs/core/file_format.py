@@ -15,7 +15,7 @@ from coexplorer.errors import InvalidField
 from coexplorer.fields import FIELD_BY_NAME, FIELDS, FieldKind, Fields, replace_values
 from coexplorer.fs.core.metadata_file import build_metadata, parse_metadata, read_metadata_anyhow
 from coexplorer.fs.kernel.inodes import FIELD_PARTS, Part
-from coexplorer.written import trim, use_line_feeds
+from coexplorer.written import NOT_UTF8, trim, use_line_feeds
 
 MAX_FILE_BYTES = 1 << 20
 """A metadata file grows no larger (design: mount.md, Errors that reach people)."""
@@ -35,6 +35,8 @@ FIELDS_OF_PARTS: dict[Part, str] = {part: name for name, part in FIELD_PARTS.ite
 EDITABLE_PARTS = tuple(FIELDS_OF_PARTS)
 _LONGEST_CHARACTER = 4  # bytes of UTF-8
 _CONTINUES = 0x80  # the upper two bits of a byte inside a character
+_LOOKS_WRITTEN_OUT = re.compile(rb"\\(?=x(?:5c|[89a-f][0-9a-f]))")
+_WRITTEN_OUT = re.compile(rb"\\x(5c|[89a-f][0-9a-f])")
 _TAG_ESCAPES = re.compile(r"%(?=[0-9A-Fa-f]{2})|[\x00-\x1f\x7f\x85\u2028\u2029]")
 _TAG_ESCAPED = re.compile(r"%([0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*)")
 
@@ -70,17 +72,35 @@ def parse_text(content: bytes, part: Part, fields: Fields) -> Fields:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        reason = f"not valid UTF-8 at byte {error.start + 1}"
+        reason = f"{NOT_UTF8} at byte {error.start + 1}"
         raise InvalidField(FIELDS_OF_PARTS[part], reason) from error
     return _parse(text, part, fields)
 
 
 def read_anyhow(content: bytes, part: Part, fields: Fields) -> Fields:
     """Return what `parse_text` does, with bytes that are not UTF-8 written out: to be kept."""
-    text = content.decode(errors="backslashreplace")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        # A backslash that would be taken for such a byte is written out, too: see `restore_bytes`.
+        text = _LOOKS_WRITTEN_OUT.sub(rb"\\x5c", content).decode(errors="backslashreplace")
     if FIELD_BY_NAME[FIELDS_OF_PARTS[part]].kind is FieldKind.MAP:
         return replace_values(fields, {"metadata": read_metadata_anyhow(text, fields.metadata)})
     return _parse(text, part, fields)
+
+
+def restore_bytes(text: bytes, part: Part) -> bytes:
+    """Return the bytes of a text that was refused as not UTF-8.
+
+    A copy of it must be refused again, not be saved with the bytes written out.
+
+    Args:
+        text: The file, as `build_text` makes it of what `read_anyhow` returned.
+        part: Which of the editable files it is.
+    """
+    if FIELD_BY_NAME[FIELDS_OF_PARTS[part]].kind is FieldKind.MAP:
+        return text  # TOML has escapes of its own
+    return _WRITTEN_OUT.sub(lambda found: bytes.fromhex(found[1].decode()), text)
 
 
 def _parse(text: str, part: Part, fields: Fields) -> Fields:
@@ -124,7 +144,7 @@ def check_written(content: bytes | bytearray, start: int, end: int, part: Part) 
     except UnicodeDecodeError as error:
         # A character may be cut by the end of the write, and go on in the next one.
         if error.reason != "unexpected end of data":
-            message = f"not valid UTF-8 at byte {begin + error.start + 1}"
+            message = f"{NOT_UTF8} at byte {begin + error.start + 1}"
             raise InvalidField(field, message) from error
     if FIELD_BY_NAME[field].kind is FieldKind.LINE and b"\n" in content[: end - 1]:
         raise InvalidField(field, "it can't hold a line break")

@@ -11,14 +11,19 @@ import trio
 
 from coexplorer.fields import FIELDS
 from coexplorer.fs.core.failures import name_unsent
-from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text
+from coexplorer.fs.core.file_format import (
+    EDITABLE_PARTS,
+    FIELDS_OF_PARTS,
+    build_text,
+    restore_bytes,
+)
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import Inode, Part, Place
 from coexplorer.fs.mounts import NOT_KEPT, ONLY_IN_MEMORY
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
-from coexplorer.library.entries import Entry
+from coexplorer.library.entries import Entry, is_written_out
 from coexplorer.library.status import Status
 from coexplorer.names import escape_name
 
@@ -164,6 +169,8 @@ class ControlFiles:
         inode = self._unsent_inodes.setdefault((entry.id, part), self.volume.inodes.take())
         name = name_unsent(entry.id, entry.asset_name or entry.asset_id, part)
         content = build_text(entry.mine, part) if entry.mine is not None else b""
+        if is_written_out(entry):
+            content = restore_bytes(content, part)
         return UnsentText(name.encode(), inode, content, entry.at)
 
     def _build_status(self, known: Status | None) -> bytes:
