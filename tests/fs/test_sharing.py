@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.demo.people import PEOPLE
-from tests.support.mounted import Mounted, make_asset, mounting
+from tests.support.mounted import Mounted, make_asset, mounting, wait_until
 from tests.support.server import make_id
 
 MAYA, JONAS, PRIYA = (email for email, _ in PEOPLE)
@@ -19,7 +19,7 @@ POST = ("POST", "*/permissions")
 
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
-    assets = [make_asset(n, f"a{n}") for n in range(1, 10)]
+    assets = [make_asset(n, f"a{n}") for n in range(1, 20)]
     with mounting(tmp_path_factory.mktemp("sharing"), assets) as mounted:
         yield mounted
 
@@ -155,3 +155,90 @@ def test_a_platform_that_does_not_tell_is_told(mounted: Mounted) -> None:
         path.read_text()
     mounted.server.faults.remove(rule)
     assert lines(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [(11, b"group Imaging: vieuwer"), (12, b"Imaging"), (13, b"group M\xfcller: viewer")],
+)
+def test_what_can_t_be_read_is_kept_until_a_good_save(
+    mounted: Mounted, number: int, line: bytes
+) -> None:
+    path = place(mounted, number)
+    text = path.read_bytes()
+    path.stat()
+    with pytest.raises(OSError, match=r".") as caught:
+        path.write_bytes(text + line + b"\n")
+    assert caught.value.errno == errno.EINVAL
+    kept, error = path.parents[1] / "sharing.not-saved", path.parents[1] / "error"
+    assert kept.read_bytes() == text + line + b"\n"
+    assert path.read_bytes().startswith(text + line + b"\n")
+    assert "NOT saved" in path.read_text(errors="replace")
+    assert kept.name in error.read_text()
+    mounted.server.store.update(make_id(number), groups={"Imaging": "viewer"})
+    corrected = path.read_bytes().replace(line, b"everyone: viewer")
+    path.write_bytes(corrected.replace(b"everyone: none\n", b""))  # what others did stays
+    stored = mounted.server.store.get(make_id(number))
+    assert (stored.everyone, list(stored.groups)) == ("viewer", ["Imaging"])
+    assert not error.exists()
+    wait_until(lambda: not kept.exists(), "the kept text to go")
+    assert b"NOT saved" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("number", "command"),
+    [(14, ": > '{}'"), (15, "cp /dev/null '{}'"), (16, "truncate -s 0 '{}'"), (17, "echo > '{}'")],
+)
+def test_an_empty_text_is_refused(mounted: Mounted, number: int, command: str) -> None:
+    path = place(mounted, number)
+    mounted.run(command.format(path))  # a shell doesn't say what its `>` met
+    assert "you would no longer be an owner" in (path.parents[1] / "error").read_text()
+    assert lines(path) == ["everyone: none", f"user {MAYA}: owner"]
+    done = mounted.run(f"(cat '{path}'; echo 'user {JONAS}: viewer') > x && cat x > '{path}'")
+    assert done.returncode == 0, done.stderr
+    assert mounted.server.store.get(make_id(number)).roles == {JONAS: "viewer"}
+    assert not (path.parents[1] / "error").exists()
+
+
+def test_half_a_text_of_a_killed_program_is_not_sent(mounted: Mounted) -> None:
+    path = place(mounted, 10)
+    script = f"import os; f = open('{path}', 'w'); f.write('everyone: viewer\\n'); f.flush(); "
+    mounted.run(f'python3 -c "{script} os.kill(os.getpid(), 9)"')
+    wait_until((path.parents[1] / "error").exists, "the report")
+    assert "killed by a signal" in (path.parents[1] / "error").read_text()
+    assert mounted.server.store.get(make_id(10)).everyone == "none"
+
+
+def test_error_goes_once_it_is_put_right_elsewhere(mounted: Mounted) -> None:
+    path = place(mounted, 18)
+    error, asset = path.parents[1] / "error", make_id(18)
+    with pytest.raises(PermissionError):
+        path.write_text("everyone: viewer\n")
+    assert "you wrote:\neveryone: viewer\n" in error.read_text()
+    assert mounted.cli("share", asset, "--everyone", "viewer", "--yes").returncode == 0
+    wait_until(lambda: not error.exists(), "the report of what was put right to go")
+    assert lines(path) == ["everyone: viewer", f"user {MAYA}: owner"]
+    rule = mounted.server.faults.add(503, "POST", "data_assets/*/permissions")
+    with pytest.raises(OSError, match=r"."):
+        path.write_text(path.read_text().replace("everyone: viewer", "everyone: none"))
+    mounted.server.faults.remove(rule)
+    assert "503" in error.read_text()
+    assert mounted.cli("retry").returncode == 0
+    wait_until(lambda: not error.exists(), "the report of what was sent again to go")
+    assert lines(path) == ["everyone: none", f"user {MAYA}: owner"]
+
+
+def test_silence_is_told_and_looked_into(mounted: Mounted) -> None:
+    path = place(mounted, 19)
+    error, text = path.parents[1] / "error", path.read_text()
+    rule = mounted.server.faults.add("silence", "POST", "data_assets/*/permissions")
+    with pytest.raises(OSError, match=r".") as caught:
+        path.write_text(text.replace("everyone: none", "everyone: viewer"))
+    assert caught.value.errno == errno.ETIMEDOUT
+    assert "did not answer within 10 s" in error.read_text()
+    assert mounted.status()["errors"] != "0"
+    assert "everyone: viewer" in path.read_text()
+    mounted.server.faults.remove(rule)
+    assert mounted.cli("retry").returncode == 0
+    wait_until(lambda: not error.exists(), "the report of what was sent again to go")
+    assert mounted.server.store.get(make_id(19)).everyone == "viewer"

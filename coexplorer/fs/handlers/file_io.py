@@ -187,7 +187,7 @@ class FileIO:
         """
         opened = self._open_files.by_handle[handle]
         if opened.draft is not None:
-            await self._sharing.save(opened, opened.draft)
+            await self._sharing.save(opened, opened.draft, wants_sync=wants_sync)
         else:
             await self._flush(opened, wants_sync=wants_sync)
 

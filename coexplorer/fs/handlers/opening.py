@@ -282,10 +282,10 @@ class Opening:
     ) -> pyfuse3.FileInfo:
         """Open what is no field of an asset."""
         if part == Part.SHARING:
-            return await self._open_sharing(node, flags, pid)
+            return await self._open_sharing(node, inode, flags, pid)
         return self._open_derived(node, part, inode, pid, writes=bool(flags & _WRITES))
 
-    async def _open_sharing(self, node: Node, flags: int, pid: int) -> pyfuse3.FileInfo:
+    async def _open_sharing(self, node: Node, inode: int, flags: int, pid: int) -> pyfuse3.FileInfo:
         """Open ``about/sharing``: the platform is asked now."""
         opened = OpenFile(
             None,
@@ -293,6 +293,7 @@ class Opening:
             self._volume.groups.find(pid),
             writable=bool(flags & _WRITES),
             appends=bool(flags & os.O_APPEND),
+            inode=inode,
         )
         if opened.writable:
             await self._guard.check_writable(node)

@@ -54,6 +54,7 @@ class CatalogWatcher:
         self._reach = upstream.reach
         self._unsent = upstream.unsent
         self._keeper = upstream.keeper
+        self._sharing = upstream.sharing
         self._write_down = upstream.write_down
         self._change = 0
         self._left_out = 0
@@ -199,6 +200,7 @@ class CatalogWatcher:
             self._volume.tree.expire_aliases(now)
             self._volume.tell_stale()
             await self._unsent.notice_discards()
+            await self._sharing.notice_changes()
             if now - purged > _PURGE_S:
                 purged = now
                 self._volume.shown.purge(is_alive)

@@ -106,9 +106,14 @@ class Keeper:
             texts = _list_texts(entries)
             for scratch in found:
                 if bytes(scratch.content).removesuffix(b"\n") in texts and not scratch.handles:
-                    await self._drop(scratch)
+                    await self.drop(scratch)
 
-    async def _drop(self, scratch: Scratch) -> None:
+    async def drop(self, scratch: Scratch) -> None:
+        """Remove a file, here and from the disk.
+
+        Raises:
+            OSError: It can't be removed there.
+        """
         node, name = self._volume.tree.find_slot(scratch.slot), scratch.name
         if node is None or self._volume.scratch.find(scratch.slot, name) is not scratch:
             return

@@ -7,18 +7,36 @@ the platform once for each asset. Each open has a text of its own, which nobody 
 from __future__ import annotations
 
 import errno
+import logging
+import time
+from dataclasses import dataclass
 
 import pyfuse3
 import trio
 
-from coexplorer.errors import CoexplorerError, InvalidField, NotFound, Rejected
+from coexplorer.errors import (
+    CoexplorerError,
+    Conflict,
+    InvalidField,
+    NotFound,
+    Refused,
+    Rejected,
+    Unreachable,
+)
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
+from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.volume import Volume
-from coexplorer.fs.kernel.errnos import DEADLINE_S, errno_of
+from coexplorer.fs.kernel.errnos import DEADLINE_S
+from coexplorer.fs.kernel.procfs import has_writable, is_killed
+from coexplorer.fs.sync.failed_writes import FailedWrites
+from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.library import Library
+from coexplorer.library.entries import DONE, KEPT, Action, Entry
 from coexplorer.library.permissions import say_unseen
 from coexplorer.sharing import Sharing, format_sharing, parse_sharing_text
+
+log = logging.getLogger(__name__)
 
 _MAX_BYTES = 1 << 20
 _SUBJECT = "saving about/sharing"
@@ -26,6 +44,28 @@ _HELP = """\
 # Who can see this asset, one per line: everyone, "group NAME" or "user ADDRESS", and a role:
 # owner, editor, viewer, discoverable (groups and everyone) or none. Who has no line has no access.
 """
+_KEPT_AS = b"sharing.not-saved"
+"""A text whose roles can't be read is kept beside the asset's files: the journal has only roles."""
+_NOT_SAVED = """\
+# The lines above are what was written here. They were NOT saved: the asset's error says why.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A save that failed and was not put right.
+
+    Attributes:
+        text: What was written; None where the file shows what the platform has.
+        base: Who could see the asset, as its author was shown it.
+        entry_id: The newest entry of the journal about the asset then; 0 if there was none.
+        own: That entry is this save's.
+    """
+
+    text: bytes | None
+    base: Sharing
+    entry_id: int
+    own: bool
 
 
 class SharingFiles:
@@ -34,11 +74,18 @@ class SharingFiles:
     Args:
         volume: What the mount knows.
         library: Asks the platform, and changes it.
+        unsent: Notes what failed.
+        keeper: Keeps texts on the disk.
     """
 
-    def __init__(self, volume: Volume, library: Library) -> None:
+    def __init__(
+        self, volume: Volume, library: Library, unsent: FailedWrites, keeper: Keeper
+    ) -> None:
         self._volume = volume
         self._library = library
+        self._unsent = unsent
+        self._keeper = keeper
+        self._failed: dict[Node, _Failed] = {}
 
     async def open(self, opened: OpenFile, node: Node, *, empties: bool) -> None:
         """Ask who can see an asset, and give an open file that text.
@@ -58,10 +105,21 @@ class SharingFiles:
             self._volume.report(f"{node.title}/about/sharing: {error.message}")
             raise
         opened.snapshot = (_HELP + format_sharing(sharing)).encode()
+        failed = self._find_failed(node)
+        if failed is not None and failed.text is not None:
+            # As in any file that was written in place. Whoever goes on from this text has not been
+            # shown what others did meanwhile: it is merged from what its author was shown.
+            opened.snapshot, sharing = _mark(failed.text), failed.base
         opened.about = node
         if opened.writable:
             opened.sharing = sharing
             opened.draft = bytearray(b"" if empties else opened.snapshot)
+            opened.touched = empties
+
+    def _find_failed(self, node: Node) -> _Failed | None:
+        if node in self._failed and (node, _SUBJECT) not in self._volume.failures.list():
+            del self._failed[node]  # somebody has put it right elsewhere
+        return self._failed.get(node)
 
     async def _read(self, node: Node) -> Sharing:
         seen = (await self._library.platform.sharing([node.id]))[node.id]
@@ -98,40 +156,158 @@ class SharingFiles:
         draft.extend(bytes(size - len(draft)))
         opened.touched = True
 
-    async def save(self, opened: OpenFile, draft: bytearray) -> None:
+    async def save(self, opened: OpenFile, draft: bytearray, *, wants_sync: bool = False) -> None:
         """Send what was written: one change, merged with what others did since the open.
 
-        An empty text is none yet: shells close a file once before they write to it.
+        An empty text is none yet while its program may still write: shells close a file once before
+        they write to it.
+
+        Args:
+            opened: What is closed.
+            draft: What was written.
+            wants_sync: It is not closed: its program goes on.
 
         Raises:
             pyfuse3.FUSEError: It was not done, or not all of it; ``error`` says why.
         """
         node, base = opened.about, opened.sharing
-        if node is None or base is None or not opened.touched or not draft.strip():
+        if node is None or base is None or not opened.touched:
+            return
+        if not draft.strip() and (wants_sync or self._writes_on(opened)):
             return
         lacking = ""
         try:
-            with trio.fail_after(DEADLINE_S):
-                mine = parse_sharing_text(_decode(draft), base)
-                if not mine.same_as(base):
+            if not wants_sync and is_killed(opened.pid):
+                raise Refused(
+                    "the program that wrote it was killed by a signal, so nothing was sent",
+                    hint="save it again",
+                )
+            mine = parse_sharing_text(_decode(draft), base)
+            if not mine.same_as(base):
+                with trio.fail_after(DEADLINE_S):
                     result = await self._library.changes.share(node.id, base, mine)
-                    lacking = result.lacking
+                lacking = result.lacking
             if lacking:
                 raise Rejected(lacking, hint="the rest is done; correct the name")
+        except trio.TooSlowError:
+            await self._fail(opened, node, base, bytes(draft), _no_reply())
         except CoexplorerError as error:
-            hint = f"\n{error.hint}" if error.hint else ""
-            self._volume.failures.note(
-                node, _SUBJECT, f"{_SUBJECT} failed: {error.message}{hint}\n"
+            await self._fail(opened, node, base, bytes(draft), error)
+        else:
+            opened.touched = False
+            opened.sharing = mine
+            self._volume.failures.clear(node, _SUBJECT)
+            if self._failed.pop(node, None) is not None:
+                await self._drop_text(node)
+
+    def _writes_on(self, opened: OpenFile) -> bool:
+        """Tell whether the opener holds another descriptor that it may still write through."""
+        return has_writable(opened.pid, opened.inode, b"sharing", self._volume.mount_id)
+
+    async def _fail(
+        self, opened: OpenFile, node: Node, base: Sharing, text: bytes, error: CoexplorerError
+    ) -> None:
+        """Say in ``error`` why a save failed, and keep what was written.
+
+        Raises:
+            pyfuse3.FUSEError: Always.
+        """
+        opened.touched = False  # it is told once
+        text = text.replace(_NOT_SAVED.encode(), b"")
+        newest = await self._find_newest(node)
+        if isinstance(error, Unreachable) and error.entry is None and newest is not None:
+            # It was cut off: only the journal tells which entry that was.
+            error.entry = newest.id if newest.state in KEPT else None
+        own = newest is not None and newest.id == error.entry
+        failure = self._unsent.note_failure(node, _SUBJECT, error, opened.tgid)
+        if not own:  # the journal has no roles of it
+            self._unsent.journaled.discard((node.slot, _SUBJECT))
+        if _list_lines(text):
+            report = failure.report
+            if not own:
+                await self._keep_text(node, text)
+                report += f"what you wrote is kept in this folder: {_KEPT_AS.decode()}\n"
+            written = text.decode(errors="backslashreplace")
+            self._volume.failures.note(node, _SUBJECT, f"{report}\nyou wrote:\n{written}")
+        # After a conflict, what others did is to be seen first.
+        shown = bool(_list_lines(text)) and not isinstance(error, Conflict)
+        self._failed[node] = _Failed(
+            text if shown else None, base, 0 if newest is None else newest.id, own
+        )
+        number = errno.EACCES if isinstance(error, NotFound) else failure.errno
+        raise pyfuse3.FUSEError(number) from error
+
+    async def _keep_text(self, node: Node, text: bytes) -> None:
+        volume = self._volume
+        scratch = Scratch(
+            volume.inodes.take(),
+            node.slot,
+            _KEPT_AS,
+            time.time_ns(),
+            time.monotonic(),
+            content=bytearray(text),
+        )
+        try:
+            volume.scratch.add(scratch)
+            await self._keeper.keep(scratch)
+        except OSError as error:  # the keeper tells of a full disk, and tries again
+            log.warning("%s/%s: %s", node.title, _KEPT_AS.decode(), error)
+        volume.notices.forget_entry(node.inode, _KEPT_AS)
+
+    async def _drop_text(self, node: Node) -> None:
+        scratch = self._volume.scratch.find(node.slot, _KEPT_AS)
+        if scratch is not None and not scratch.handles:
+            await self._keeper.drop(scratch)
+
+    async def _find_newest(self, node: Node) -> Entry | None:
+        """Return the last time that an asset was shared from this machine."""
+        try:
+            entries = await self._library.log.entries_about(node.id)
+        except CoexplorerError as error:
+            log.warning("the journal can't be read: %s", error)
+            return None
+        shares = [entry for entry in entries if entry.action is Action.SHARE]
+        return max(shares, key=lambda entry: entry.id, default=None)
+
+    async def notice_changes(self) -> None:
+        """Take a report away once its asset was shared elsewhere, or the change was given up."""
+        for node in list(self._failed):
+            failed = self._find_failed(node)
+            if failed is None:
+                continue
+            try:
+                entries = await self._library.log.entries_about(node.id)
+            except CoexplorerError as error:
+                log.warning("the journal can't be read: %s", error)
+                return
+            shares = [entry for entry in entries if entry.action is Action.SHARE]
+            done = any(each.id > failed.entry_id and each.state in DONE for each in shares)
+            over = failed.own and any(
+                each.id == failed.entry_id and each.state not in KEPT for each in shares
             )
-            self._volume.report(f"{node.title}/about/sharing: {error.message}")
-            opened.touched = False  # it is told once
-            number = errno_of(error)
-            raise pyfuse3.FUSEError(
-                errno.EACCES if isinstance(error, NotFound) else number
-            ) from error
-        opened.touched = False
-        opened.sharing = mine
-        self._volume.failures.clear(node, _SUBJECT)
+            if (done or over) and self._failed.get(node) is failed:
+                del self._failed[node]
+                self._volume.failures.clear(node, _SUBJECT)
+                self._unsent.journaled.discard((node.slot, _SUBJECT))
+                self._volume.report(f"{node.title}/about/sharing: it was put right elsewhere")
+
+
+def _no_reply() -> Unreachable:
+    return Unreachable(
+        f"the platform did not answer within {DEADLINE_S:.0f} s: nobody knows whether it was done",
+        hint="look at who can see it in a while, or: coexplorer retry",
+        outcome_unknown=True,
+    )
+
+
+def _mark(text: bytes) -> bytes:
+    """Say of a text that it was not saved: at its end, so that each line keeps its number."""
+    end = b"" if text.endswith(b"\n") else b"\n"
+    return text + end + _NOT_SAVED.encode()
+
+
+def _list_lines(text: bytes) -> list[bytes]:
+    return [line for line in map(bytes.strip, text.splitlines()) if line and line[:1] != b"#"]
 
 
 def _decode(draft: bytearray) -> str:

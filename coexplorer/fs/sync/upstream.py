@@ -50,4 +50,6 @@ def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> U
     reach = Connectivity(volume, library, nursery)
     unsent = FailedWrites(volume, library, reach, nursery)
     saver = Writeback(volume, library, reach, unsent, nursery)
-    return Upstream(reach, unsent, Keeper(volume, library), saver, SharingFiles(volume, library))
+    keeper = Keeper(volume, library)
+    sharing = SharingFiles(volume, library, unsent, keeper)
+    return Upstream(reach, unsent, keeper, saver, sharing)
