@@ -35,6 +35,8 @@ _SHOWN = 20
 """So many assets of a plan are shown before a question; ``--dry-run`` shows all."""
 _NARROWEST, _WIDEST = 11, 32
 """Cells of the column of titles; a longer title, such as a long address, reaches into the next."""
+_NAMED = 3
+"""So many given-up changes are named in the line that counts them."""
 _MOST_DIFFED = 2000
 """Lines of a text that is compared line by line."""
 
@@ -116,11 +118,21 @@ async def follow(
     library: Library,
     title: str,
     start: Callable[..., Awaitable[BatchReport]],
+    *,
+    resumed: int | None = None,
 ) -> BatchReport:
-    """Run a batch with a progress bar; `start` takes ``progress``."""
+    """Run a batch with a progress bar.
+
+    Args:
+        library: The library.
+        title: What the bar says.
+        start: Runs it; takes ``progress``.
+        resumed: The batch that it goes on with: what that had done is not told again.
+    """
     import anyio
 
     batch_id = 0
+    earlier = len((await library.changes.report(resumed)).applied) if resumed else 0
 
     def show(progress: BatchProgress) -> None:
         nonlocal batch_id
@@ -134,11 +146,11 @@ async def follow(
             return await start(progress=show)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await _tell_interrupted(library, batch_id)
+                await _tell_interrupted(library, batch_id, earlier)
             raise
 
 
-async def _tell_interrupted(library: Library, batch_id: int) -> None:
+async def _tell_interrupted(library: Library, batch_id: int, earlier: int) -> None:
     import anyio
 
     from coexplorer.library.entries import State
@@ -154,7 +166,8 @@ async def _tell_interrupted(library: Library, batch_id: int) -> None:
         report = await library.changes.report(batch_id)
         unknown = report.of(State.UNKNOWN)
     left = len(report.failed) - len(unknown)
-    told = f"{len(report.applied):,} done, {left:,} not sent"
+    done = max(0, len(report.applied) - earlier)
+    told = f"{done:,} done, {left:,} not sent"
     if unknown:
         told += f", {len(unknown):,} that nobody knows of yet"
     warn(f"stopped: {told}; go on with: coexplorer retry --batch {batch_id}")
@@ -229,11 +242,12 @@ def _tell_others(report: BatchReport) -> None:
     """Say what else was left as it is, and what was given up."""
     for note in report.notes:
         warn(note)
-    for entry in report.given_up[:_SHOWN]:
-        what = f"{entry.action} {entry.asset_name} (entry {entry.id})"
-        warn(f"this change gives up one that was not sent: {what}")
-    if len(report.given_up) > _SHOWN:
-        warn(f"it gives up {len(report.given_up) - _SHOWN:,} more")
+    if report.given_up:
+        many = len(report.given_up)
+        named = [f"{e.action} {e.asset_name} (entry {e.id})" for e in report.given_up[:_NAMED]]
+        more = f" and {many - _NAMED:,} more" if many > _NAMED else ""
+        what = "one that was" if many == 1 else f"{many:,} that were"
+        warn(f"this change gives up {what} not sent: {', '.join(named)}{more}")
     for entry in report.set_aside[:_SHOWN]:
         warn(
             f"kept: a text of {entry.asset_name} that a mount could not save and nobody has read"

@@ -65,7 +65,10 @@ def retry_command(
             return
         report = invocation.run(
             lambda library: follow(
-                library, "going on", partial(library.changes.resume, batch, refused=refused)
+                library,
+                "going on",
+                partial(library.changes.resume, batch, refused=refused),
+                resumed=batch,
             )
         )
         finish(report.news, is_retry=True)

@@ -99,6 +99,14 @@ def _read_standard_input() -> bytes:
     return sys.stdin.buffer.read()
 
 
+def _read_list() -> list[Named]:
+    from coexplorer.cli.schema import KINDS
+    from coexplorer.library.lists import parse_list
+
+    titles = {name for kind in KINDS for name in kind.names}
+    return parse_list(_read_standard_input(), titles)
+
+
 def read_targets(assets: tuple[str, ...], query: str | None, *, reads: bool = False) -> Targets:
     """Check what was given before anything is opened or sent.
 
@@ -114,7 +122,7 @@ def read_targets(assets: tuple[str, ...], query: str | None, *, reads: bool = Fa
         QueryError: The query has a mistake.
         DocumentError: The list on standard input has one.
     """
-    from coexplorer.library.lists import Named, parse_list
+    from coexplorer.library.lists import Named
 
     if query is not None:
         if assets:
@@ -127,7 +135,7 @@ def read_targets(assets: tuple[str, ...], query: str | None, *, reads: bool = Fa
         words = read_selection(join_words(assets, None) or "")
     named: list[Named] = []
     for given in dict.fromkeys(assets):
-        named += parse_list(_read_standard_input()) if given == "-" else [Named((given,))]
+        named += _read_list() if given == "-" else [Named((given,))]
     return Targets(named=tuple(named), words=words)
 
 

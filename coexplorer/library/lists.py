@@ -11,13 +11,13 @@ import codecs
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from coexplorer.cells import read_text
-from coexplorer.errors import DocumentError
+from coexplorer.errors import DocumentError, NotThere
 from coexplorer.library.tables import DELIMITERS, HINT, LINE_END, TableRow, read_rows
 from coexplorer.query.ids import WHOLE, is_whole
 
@@ -26,6 +26,7 @@ _ALONE = re.compile(rf"({WHOLE})[\s{DELIMITERS}]*", re.IGNORECASE)
 _AMONG_OTHERS = re.compile(rf"(?<!\w){WHOLE}(?!\w)", re.IGNORECASE)
 _ID_TITLES = ("id", "asset_id")
 _NAME_TITLE = "name"
+_OF_METADATA = "metadata."
 _SEPARATOR = re.compile(r"\A(\s*)\"?sep=[,;\t|]?\"?(?=[\r\n]|\Z)", re.IGNORECASE)
 """What Excel writes above a table, to say what separates its cells."""
 _REMARK = re.compile(r"#+(\s|$)")
@@ -74,19 +75,25 @@ def is_sayable(text: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def parse_list(data: bytes) -> list[Named]:
+def parse_list(data: bytes, titles: Collection[str] = ()) -> list[Named]:
     """Read a list of assets, each once, in its order.
+
+    Args:
+        data: The list.
+        titles: What our own tables write above their columns, in lower case: a first line of these
+            alone names no asset.
 
     Raises:
         DocumentError: It is JSON or a table, and a record of it names no asset, or several, or
             can't be read; or its first line may be a title or a name.
+        NotThere: It begins with such titles, and no asset is named by what is below them.
     """
     text = _decode(data)
     if "\0" in text:  # as find -print0 and xargs -0 have it
         items = enumerate(text.split("\0"), start=1)
         found = [_read_line(item, number) for number, item in items if item.strip()]
     else:
-        found = _read_text(_SEPARATOR.sub(r"\1", text))
+        found = _read_text(_SEPARATOR.sub(r"\1", text), titles)
     once: dict[tuple[tuple[str, ...], bool], Named] = {}
     for each in found:
         once.setdefault((each.spellings, each.is_id), each)
@@ -99,7 +106,7 @@ def _decode(data: bytes) -> str:
     return data.decode(coding, "replace").removeprefix("\ufeff")
 
 
-def _read_text(text: str) -> list[Named]:
+def _read_text(text: str, titles: Collection[str]) -> list[Named]:
     lines = _split(text)
     # Above a table or JSON a comment is none of its lines; its line is left empty, to count on.
     head = _COMMENTS.match(text)
@@ -113,6 +120,7 @@ def _read_text(text: str) -> list[Named]:
         found = _read_table(below, begun[0][1])
     if found is not None:
         return found
+    _refuse_other_titles(*begun[0], titles)
     names = [_read_line(line, number) for number, line in lines]
     first = len(lines) - len(begun)
     if _is_title_of_names(names[first]):
@@ -124,6 +132,29 @@ def _read_text(text: str) -> list[Named]:
 
 def _is_title_of_names(first: Named) -> bool:
     return any(each.strip().lower() == _NAME_TITLE for each in first.spellings)
+
+
+def _refuse_other_titles(number: int, line: str, titles: Collection[str]) -> None:
+    """Refuse a first line that is all titles, none of ids: what it names is no asset.
+
+    Raises:
+        NotThere: It is.
+    """
+    for delimiter in DELIMITERS:
+        cells = [cell.strip().strip('"').strip() for cell in line.split(delimiter)]
+        others = [cell for cell in cells if cell.lower() != _NAME_TITLE]
+        if (len(cells) > 1 or others) and all(_is_title(cell, titles) for cell in others):
+            what = f"the title{'s' if len(cells) > 1 else ''} {', '.join(cells)!r}"
+            raise NotThere(
+                f"line {number}: this list has no ids or names to go by: it begins with {what}",
+                hint="nothing was done; write ids (-o ids, or --columns id); an asset that is"
+                " really called so can be given as an argument",
+            )
+
+
+def _is_title(cell: str, titles: Collection[str]) -> bool:
+    """Tell whether a text is a title of our own tables; those of keys have any ending."""
+    return cell.lower() in titles or (bool(titles) and cell.startswith(_OF_METADATA))
 
 
 def _split(text: str) -> list[tuple[int, str]]:

@@ -186,6 +186,22 @@ def test_an_empty_list_is_not_the_asset_that_is_called_as_its_title(
     assert RUN_1 in archived(runs)
 
 
+@pytest.mark.parametrize("style", ["csv", "tsv"])
+def test_no_title_of_a_column_is_the_asset_that_is_called_so(runs: Program, style: str) -> None:
+    for title in ("state", "run_script"):
+        runs.server.store.update(RUN_1, name=title)
+        runs.ok("sync")
+        for query in ("tag:nonesuch", "name:raw"):
+            out = runs.ok("ls", query, "-o", style, "--columns", title).out
+            assert out.startswith(title)
+            done = runs("archive", "-", "--yes", stdin=out)
+            assert done.code == 4
+            assert "line 1: this list has no ids or names to go by" in done.err
+    assert written(runs) == []
+    runs.ok("archive", title)  # on the command line it is a name
+    assert RUN_1 in archived(runs)
+
+
 def test_unknown_lines_are_named_and_nothing_is_done(runs: Program) -> None:
     gone = [make_id(0xEE000000 + number) for number in range(30)]
     done = runs("archive", "-", "--yes", stdin="\n".join([RUN_1, "title", *gone]) + "\n")

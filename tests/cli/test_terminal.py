@@ -115,7 +115,13 @@ def test_ctrl_c_in_a_batch_says_what_is_done_and_can_be_gone_on_with(program: Pr
         terminal.send("\x03")
         assert terminal.wait() == 130
     assert "retry --batch 1" in terminal.plain
-    assert "\r\x1b[Kcoexplorer: stopped: " in terminal.shown  # not behind the bar
+    assert "\r\x1b[Kcoexplorer: stopped: 1 done" in terminal.shown  # not behind the bar
+    rule = program.server.faults.add("silence", "PUT", f"data_assets/{DERIVED}")
+    with typing(program, "retry", "--batch", "1") as terminal:
+        program.server.faults.wait_struck(rule)
+        terminal.send("\x03")
+        assert terminal.wait() == 130
+    assert "coexplorer: stopped: 0 done, 1 not sent" in terminal.plain  # not what was done before
     program.server.faults.clear()
     program("retry", "--batch", "1")
     for asset_id in (RAW, DERIVED):

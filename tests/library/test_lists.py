@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coexplorer.cells import write_row
 from coexplorer.cli.cells import csv_cell, tsv_cell
-from coexplorer.errors import DocumentError
+from coexplorer.errors import DocumentError, NotThere
 from coexplorer.library.lists import is_sayable, is_whole_id, parse_list
 from tests.support.server import make_id
 
@@ -233,6 +233,21 @@ def test_title_with_nothing_below_is_an_empty_list(above: str, title: str, end: 
 
 def test_title_with_nothing_below_is_none_of_what_a_comment_may_name() -> None:
     assert [each.text for each in parse_list(b"# what I made\nname\n")] == ["# what I made"]
+
+
+@pytest.mark.parametrize("below", ["", "\n", "\r\n\r\n", "\nready\n", f"\n{A}\n"])
+@pytest.mark.parametrize(
+    "first", ["state", "Tags", '"size"', "name,state", "state\ttags", "metadata.subject id"]
+)
+def test_titles_of_other_columns_name_no_asset(first: str, below: str) -> None:
+    titles = {"id", "name", "state", "size", "tags"}
+    for above, line in (("", 1), ("# mine\n\n", 3), ("\ufeff", 1)):
+        with pytest.raises(NotThere, match=f"^line {line}: this list has no ids or names"):
+            parse_list((above + first + below).encode(), titles)
+    assert [each.text for each in parse_list(f"run_10\n{first}\n".encode(), titles)] == [
+        "run_10",
+        first,
+    ]
 
 
 @given(st.text(min_size=1).filter(str.strip))
