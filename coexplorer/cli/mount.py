@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 import click
@@ -210,10 +209,15 @@ def umount_command(folder: Path, *, force: bool) -> None:
 
 
 def _tell_unsent(mount: Mount, before: int) -> None:
-    """Say what a mount could not send any more when it ended."""
+    """Say what a mount could not send any more when it ended, or what else still waits."""
     from coexplorer.cli.narration import warn
 
-    many = _count_if_possible(mount.journal) - before
+    waiting = _count_if_possible(mount.journal)
+    many = waiting - before
+    if waiting and many <= 0:
+        verb = "waits" if waiting == 1 else "wait"
+        told = f"{plural(waiting, 'change')} {verb} for you: coexplorer log, or coexplorer retry"
+        click.echo(_spell_for(mount, told), err=True)
     if many > 0:
         text = "text was" if many == 1 else "texts were"
         it = "it" if many == 1 else "them"
@@ -248,17 +252,10 @@ def _count_if_possible(journal: str) -> int:
 def _tell_rescued(mount: Mount) -> None:
     """Say where a mount has put what there was no room for in the journal's folder."""
     from coexplorer.cli.narration import warn
-    from coexplorer.fs.mounts import find_rescued
+    from coexplorer.fs.mounts import describe_rescued, find_rescued, list_rescued
 
-    folder = find_rescued(mount.pid)
-    with suppress(OSError):
-        found = folder.lstat()
-        if S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and mount.pid:
-            many = len(list(folder.iterdir()))
-            warn(
-                f"the disk with the journal has no room: what you wrote is in {clean(str(folder))}"
-                f" ({many} {'file' if many == 1 else 'files'}); save it again from there"
-            )
+    if mount.pid and find_rescued(mount.pid) in list_rescued():
+        warn(f"the disk with the journal has no room: {describe_rescued(find_rescued(mount.pid))}")
 
 
 def _tell_kept(mount: Mount) -> None:
@@ -289,7 +286,7 @@ def _tell_kept(mount: Mount) -> None:
 
 
 def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
-    """Return what assets are called, as far as the catalog of an ended mount knows."""
+    """Return what assets are called, as far as an ended mount's catalog or journal knows."""
     import anyio
 
     from coexplorer.config import load_settings
@@ -297,8 +294,14 @@ def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
 
     async def look(settings: Settings) -> dict[AssetId, str]:
         async with open_library(settings, origin="cli", offline=True) as library:
-            found = {asset_id: library.assets.peek(asset_id) for asset_id in ids}
-        return {asset_id: each.fields.name for asset_id, each in found.items() if each}
+            names = {}
+            for asset_id in ids:
+                if known := library.assets.peek(asset_id):
+                    names[asset_id] = known.fields.name
+                    continue
+                for entry in await library.log.entries_about(asset_id, limit=1):
+                    names[asset_id] = entry.asset_name  # it was deleted since
+        return {asset_id: name for asset_id, name in names.items() if name}
 
     for profile in (mount.profile, None):  # None: that of the environment, which has no name
         try:
@@ -321,7 +324,7 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
     from coexplorer.config import find_paths
     from coexplorer.config.fuse import can_list_mounts
     from coexplorer.fs.mountpoints import answers
-    from coexplorer.fs.mounts import list_mounts
+    from coexplorer.fs.mounts import describe_rescued, list_mounts, list_rescued
 
     mounts = [
         mount
@@ -337,6 +340,8 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
         click.echo("nothing is mounted")
     else:
         _print_mounts([(mount, _describe_mount(mount)) for mount in mounts])
+    for rescued in list_rescued():
+        print_line(describe_rescued(rescued))
 
 
 def _describe_mount(mount: Mount) -> Values:

@@ -19,7 +19,13 @@ from coexplorer.config.fuse import DEVICE, can_list_mounts, find_mount_fault
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check
 from coexplorer.errors import MachineLacks, explain_os
 from coexplorer.fs.mountpoints import answers
-from coexplorer.fs.mounts import describe_unkept, list_unkept, look_at_mounts
+from coexplorer.fs.mounts import (
+    describe_rescued,
+    describe_unkept,
+    list_rescued,
+    list_unkept,
+    look_at_mounts,
+)
 from coexplorer.text import plural
 
 _LIBRARY: Final = "pyfuse3"
@@ -93,7 +99,10 @@ def look_at_mounts_here(paths: Paths) -> Iterator[Finding]:
             hint = "free some disk space: the mount writes it down then"
             hung.add(mount.folder)
             yield Finding("mounts", CheckState.FAULT, told, hint)
-    if not hung:
+    rescued = list_rescued()
+    for place in rescued:
+        yield Finding("mounts", CheckState.WARNING, describe_rescued(place), "")
+    if not hung and not rescued:
         many = f"{plural(len(mounts), 'mount')} {'answers' if len(mounts) == 1 else 'answer'}"
         told = many if mounts else "nothing is mounted"
         yield pass_check("mounts", told)

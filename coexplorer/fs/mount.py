@@ -37,7 +37,14 @@ from coexplorer.fs.kernel.attributes import MODES
 from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.kernel.procfs import find_mount_id
 from coexplorer.fs.kernel.request_loop import take_in_turns
-from coexplorer.fs.mounts import Mount, find_rescued, remove_record, write_record
+from coexplorer.fs.mounts import (
+    Mount,
+    describe_rescued,
+    find_rescued,
+    list_rescued,
+    remove_record,
+    write_record,
+)
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
 from coexplorer.fs.sync.held_texts import rescue
 from coexplorer.fs.sync.upstream import Upstream, build_upstream
@@ -122,6 +129,8 @@ async def _serve(
             await follower.load()
             await upstream.unsent.recall()
             await upstream.keeper.load()
+            for rescued in await trio.to_thread.run_sync(list_rescued):
+                volume.report(describe_rescued(rescued))
             _mount(build_operations(volume, library, upstream), settings, folder, options)
             unmounts = True
             try:

@@ -31,6 +31,7 @@ from coexplorer.fs.mountpoints import (
     list_holders,
     run_fusermount,
 )
+from coexplorer.text import clean, plural
 
 ONLY_IN_MEMORY = "only in memory"
 NOT_KEPT = "not kept"
@@ -284,6 +285,28 @@ def _ask_status(folder: Path) -> list[str]:
 def find_rescued(pid: int) -> Path:
     """Return the folder where a mount puts what it can't keep elsewhere when it ends."""
     return Path(tempfile.gettempdir()) / f"coexplorer-{os.getuid()}-{pid}"
+
+
+def list_rescued() -> list[Path]:
+    """List such folders of this user's mounts that are still there."""
+    found = []
+    with contextlib.suppress(OSError):
+        for folder in sorted(Path(tempfile.gettempdir()).glob(f"coexplorer-{os.getuid()}-*")):
+            with contextlib.suppress(OSError):
+                mode = folder.lstat()
+                is_ours = stat.S_ISDIR(mode.st_mode) and mode.st_uid == os.getuid()
+                if is_ours and folder.name.rpartition("-")[2].isdigit() and any(folder.iterdir()):
+                    found.append(folder)
+    return found
+
+
+def describe_rescued(folder: Path) -> str:
+    """Say what such a folder has, and what to do with it."""
+    many = plural(len(list(folder.glob("*"))), "file")
+    return (
+        f"what you wrote in a mount while a disk was full is in {clean(str(folder))} ({many}):"
+        " save it again from there, then remove the folder"
+    )
 
 
 def describe_unkept(unkept: Sequence[str], folder: Path | str) -> str:

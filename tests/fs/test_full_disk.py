@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from coexplorer.demo.faults import FaultKind
 from coexplorer.fs.core.kept_files import KeptFiles
 from coexplorer.fs.sync.held_texts import rescue
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
@@ -103,3 +105,30 @@ def test_what_no_disk_has_room_for_is_given_another_place(tmp_path: Path) -> Non
     assert sorted(path.read_bytes() for path in folder.iterdir()) == [b"one\n", b"two\n"]
     assert folder.stat().st_mode & 0o077 == 0
     assert rescue(folder, [("b/tags", b"three\n")]) == ["b/tags"]  # somebody else's, perhaps
+
+
+def test_what_another_place_has_is_told_until_it_is_removed(mounted: Mounted) -> None:
+    folder = mounted.home / f"coexplorer-{os.getuid()}-4242"
+    (mounted.home / f"coexplorer-{os.getuid()}-mine").mkdir()
+    assert rescue(folder, [("a/description.md", b"one\n")]) == []
+    save(mounted.asset("owned") / "name", "two\nlines\n")
+    mounted.server.faults.add(FaultKind.STATUS, "PUT", "data_assets/*", status=500)
+    assert save(mounted.asset("emptied") / "description.md", "it waits\n") != 0
+    (mounted.asset("owned") / "own.md").write_text("mine\n")
+    mounted.server.store.delete(make_id(4))
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+    wait_until(lambda: not mounted.asset("owned").exists(), "the asset gone")
+
+    done = mounted.cli("umount", str(mounted.folder))
+
+    assert done.returncode == 0, done.stderr
+    assert "1 change waits for you: coexplorer log, or coexplorer retry" in done.stderr
+    assert f"owned/own.md  ({make_id(4)})" in done.stderr
+    assert f"is in {folder} (1 file)" in mounted.cli("status").stdout
+    assert f"is in {folder} (1 file)" in mounted.cli("doctor").stdout
+    mounted.kill()
+    mounted.start()
+    assert str(folder) in (mounted.folder / ".coexplorer" / "log").read_text()
+    assert "-mine" not in mounted.cli("status").stdout
+    next(folder.iterdir()).unlink()
+    assert str(folder) not in mounted.cli("status").stdout
