@@ -125,6 +125,7 @@ def test_every_spelling_means_the_same(spelling: dict[str, object]) -> None:
         size_bytes=1_234_567_890_123,
         files=12,
         owner="jane@example.org",
+        owner_id=str(spelling["owner"]),
         source=SourceBucket("b", "aws", "p/", external=True),
         provenance=Provenance(
             "c0ffee", "code/run", "img", "cap", "comp", asset.provenance.data_assets
