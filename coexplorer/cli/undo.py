@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _NEWEST = 100
 """So many changes are looked through for ones that are newer than an undo."""
 _NAMED = 3
+_WAITS = ("unsent", "stopped", "unknown")
+"""States of an undo that has not arrived, but may be given up."""
 
 _DRY_RUN = click.option(
     "--dry-run", is_flag=True, help="Show what would be taken back, and do nothing."
@@ -81,8 +83,8 @@ def _may_redo(invocation: Invocation, *, ask: bool) -> bool:
     from coexplorer.library.entries import Purpose
 
     last, newer = invocation.run(find, offline=True)
-    if last is None or not newer:
-        return True
+    if last is None or not newer or not (last.standing or any(map(last.counts.get, _WAITS))):
+        return True  # where there is nothing to redo, that is said without a question
     told = ", ".join(f"{each.title} (change {each.id})" for each in newer[:_NAMED])
     more = f" and {len(newer) - _NAMED} more" if len(newer) > _NAMED else ""
     warn(
@@ -118,7 +120,7 @@ def _reverse(
         return report, reversed_one, passed, older
 
     report, reversed_one, passed, older = invocation.run(work)
-    if passed is not None and passed.purpose == "do":
+    if passed is not None and passed.purpose == "do" and command == "undo":
         warn(
             f"change {passed.id} ({passed.title}) left nothing to undo ({passed.outcome}),"
             f" so this is about an older one: change {reversed_one.id}"

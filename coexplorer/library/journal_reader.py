@@ -54,6 +54,15 @@ _ENDED = (
 """If it matters, that the asset of an entry was deleted from here."""
 
 
+_AFTER_NEWS = (
+    "EXISTS (SELECT 1 FROM batches AS news WHERE news.purpose = 'do' AND news.id < batches.id"
+    " AND news.id > (SELECT max(undo.id) FROM batches AS undo JOIN entries AS undoing"
+    " ON undoing.batch_id = undo.id WHERE undo.purpose = 'undo' AND undo.id < batches.id"
+    " AND undoing.state = 'applied' AND undoing.undone_by IS NULL))"
+)
+"""That something was done between an undo and the one before it that stands."""
+
+
 class JournalReader:
     """What can be asked of a journal.
 
@@ -340,19 +349,22 @@ class JournalReader:
     def find_last(self, purposes: Sequence[Purpose], *, gone: bool = False) -> Batch | None:
         """Return the newest batch that did something, or that something is left to do of.
 
-        What was undone, given up or not needed is passed over.
+        What was undone, given up or not needed is passed over, and so is an undo that left all
+        alone, unless something was done between it and the undo before it.
 
         Args:
             purposes: Why it was made.
             gone: Also where an undo found all that is left of its assets gone.
         """
         marks = ", ".join("?" * len(purposes))
+        undos = Purpose.UNDO in purposes
         found = self._batches(
             f"WHERE purpose IN ({marks}) AND EXISTS (SELECT 1 FROM entries"  # noqa: S608 - only marks
             f" WHERE batch_id = batches.id AND undone_by IS NULL AND (? OR NOT {_FOUND_GONE}) AND"
-            f" (state IN (?, {KEPT_MARKS}) OR (state = ? AND NOT needless)))"
+            f" (state IN (?, {KEPT_MARKS})"
+            f" OR ((? OR {_AFTER_NEWS}) AND state = ? AND NOT needless)))"
             " ORDER BY id DESC LIMIT 1",
-            (*purposes, gone, State.APPLIED, *KEPT, State.SKIPPED),
+            (*purposes, gone, State.APPLIED, *KEPT, not undos, State.SKIPPED),
         )
         return found[0] if found else None
 

@@ -424,7 +424,13 @@ def test_a_redo_across_newer_changes_says_so_and_asks(program: Program) -> None:
     assert "1 newer change" in program.ok("redo", "--dry-run").err
     done = program.ok("redo", "--yes")
     assert "1 newer change" in done.err
+    assert "left nothing to undo" not in done.err
     assert "first" in stored(program, RAW).tags
+    program.ok("edit", DERIVED, "--add-tag", "third")
+    for options in ((), ("--dry-run",)):  # nothing to ask about
+        done = program("redo", *options, stdin="")
+        assert done.code == 5
+        assert "there is nothing to redo" in done.err
 
 
 @pytest.mark.parametrize(

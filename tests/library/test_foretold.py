@@ -216,5 +216,8 @@ async def test_a_redo_and_its_preview_mean_the_same_undo(
     server.store.update(second, description="theirs")
     assert not (await library.changes.undo(two.batch_id)).applied
     foretold = Foretold(library, server)
-    with pytest.raises(UndoRefused, match="did not go through"):
+    report = await foretold.redo()  # an undo that did nothing hides no other
+    assert [(each.asset_id, each.state) for each in report.results] == [(first, State.APPLIED)]
+    assert server.store.get(first).description == "a"
+    with pytest.raises(UndoRefused, match="there is nothing to redo"):
         await foretold.redo()
