@@ -82,6 +82,7 @@ class Volume:
         late: Saves that may arrive later.
         groups: Which process a thread belongs to.
         logbook: ``.coexplorer/log``.
+        shows_all: Whether all assets of a whole list have been shown since it began.
         deleted: How many assets were deleted from here.
         deletions_begun: Those that may still be, too.
         mount_id: The kernel's number of the mount; None before there is one.
@@ -118,6 +119,7 @@ class Volume:
         )
         self.groups = ThreadGroups()
         self.logbook = Logbook()
+        self.shows_all = False
         self.deleted = 0
         self.deletions_begun = 0
         self.mount_id: int | None = None

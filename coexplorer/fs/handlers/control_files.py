@@ -181,7 +181,8 @@ class ControlFiles:
             "profile": settings.profile,
             "platform": settings.base_url,
             "assets": status.count_text,
-            "synced": _format_time(status.synced_at or 0.0),
+            # The list of assets may be whole a moment before the folders show it.
+            "synced": _format_time((volume.shows_all and status.synced_at) or 0.0),
             "reading news": "yes" if status.syncing or self._reach.is_reading else "no",
             # What is known; nobody is asked for it, so it has an age.
             "network": "offline" if offline else "online",

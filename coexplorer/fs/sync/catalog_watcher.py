@@ -62,12 +62,18 @@ class CatalogWatcher:
 
     async def load(self) -> None:
         """Fill the tree from the catalog, bit by bit: all rows at once would double the memory."""
+        is_whole = await self._is_whole()
         self._change, ids = await self._library.assets.changed_since(0)
         for start in range(0, len(ids), _ROWS_BATCH):
             rows = await self._library.assets.rows(ids[start : start + _ROWS_BATCH])
             self._volume.tree.fill(map(_known, rows), time.monotonic())
+        self._volume.shows_all = is_whole
         gc.collect()
         self._leave_out_tree()
+
+    async def _is_whole(self) -> bool:
+        """Tell whether the catalog has had all assets at least once."""
+        return (await self._library.status()).synced_at is not None
 
     def _leave_out_tree(self) -> None:
         """Keep the collector from the tree, which stays: walking over it took up to 400 ms."""
@@ -94,7 +100,9 @@ class CatalogWatcher:
                 await trio.sleep(_SETTLE_S)
             self._changed = trio.Event()
             try:
+                is_whole = self._volume.shows_all or await self._is_whole()
                 await self._catch_up()
+                self._volume.shows_all = is_whole
             except CatalogError as error:
                 log.warning("the catalog can't be read: %s", error)
 
