@@ -99,7 +99,7 @@ def metadata_command(
     async def work(library: Library) -> MetadataSchema:
         if offline:
             return await library.assets.metadata_schema()
-        return await library.platform.metadata_schema(refresh=True)
+        return await library.platform.metadata_schema(required=True)
 
     schema = invocation.run(work, offline=offline)
     if not schema.known:

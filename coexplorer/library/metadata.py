@@ -8,11 +8,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Final, TypeVar
 
 from coexplorer.errors import ApiError, CatalogError, CoexplorerError, InvalidField
 from coexplorer.fields import FieldKind, field_named
 from coexplorer.library.context import Context
+from coexplorer.library.refusals import is_final
 from coexplorer.metadata import UNKNOWN, MetadataSchema, decode_schema, encode_schema
 
 T = TypeVar("T")
@@ -46,17 +48,29 @@ async def keep_fresh(context: Context) -> None:
         await refresh_schema(context)
 
 
-async def refresh_schema(context: Context) -> MetadataSchema:
-    """Ask for the schema; return what is known where it can't be read now."""
+async def refresh_schema(context: Context, *, required: bool = False) -> MetadataSchema:
+    """Ask for the schema; return what is known where it can't be read now.
+
+    Args:
+        context: What the session's modules share.
+        required: Raise why it can't be read now, if nothing is known.
+
+    Raises:
+        CoexplorerError: See `required`.
+    """
     before, _ = await _load(context)
     try:
         client = await context.client()
         schema = MetadataSchema(await client.metadata_schema())
     except CoexplorerError as error:
         _log.info("no schema of the custom metadata: %s", error)
-        was_answered = isinstance(error, ApiError) and error.status is not None
-        if before is not None or not was_answered:
-            return before or UNKNOWN
+        if before is not None:
+            return before
+        is_missing = isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND
+        if not (is_missing or is_final(error)):  # a sign-in page or trouble says nothing of it
+            if required:
+                raise
+            return UNKNOWN
         schema = UNKNOWN
     try:
         await context.run(context.catalog.note_metadata_schema, encode_schema(schema), time.time())

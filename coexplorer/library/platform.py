@@ -122,15 +122,23 @@ class Platform:
         """
         return await self._context.sign_in_again()
 
-    async def metadata_schema(self, *, refresh: bool = False) -> MetadataSchema:
+    async def metadata_schema(
+        self, *, refresh: bool = False, required: bool = False
+    ) -> MetadataSchema:
         """Return the deployment's schema of custom metadata; asked for where it is not known.
 
         One whose `known` is false could not be read.
 
         Args:
             refresh: Ask for it in any case.
+            required: Ask for it, and raise why it can't be read now if nothing is known.
+
+        Raises:
+            CoexplorerError: See `required`.
         """
-        return await (refresh_schema if refresh else ensure_schema)(self._context)
+        if refresh or required:
+            return await refresh_schema(self._context, required=required)
+        return await ensure_schema(self._context)
 
     def waiting(self) -> Wait | None:
         """Return what this session waits for on the way to the platform; None: nothing.

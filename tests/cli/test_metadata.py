@@ -159,6 +159,21 @@ def test_a_new_asset_can_have_metadata(program: Program) -> None:
     assert held(program.server, row["id"]) == {"subject id": "9", "session date": MARCH}
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"), [(503, "the platform failed with status 503"), ("html", "a web page")]
+)
+def test_a_schema_that_is_not_read_now_is_no_missing_one(
+    program: Program, fault: int | str, told: str
+) -> None:
+    rule = program.server.faults.add(fault, "GET", "custom_metadata")
+    done = program("metadata")
+    assert (done.code, done.out) == (6, ""), done
+    assert told in done.err
+    assert "may have none" not in done.err
+    program.server.faults.remove(rule)
+    assert "age" in program.ok("metadata").out
+
+
 def test_a_platform_without_a_schema_takes_text_and_says_so(legacy_program: Program) -> None:
     done = legacy_program("metadata")
     assert done.code != 0
