@@ -19,7 +19,7 @@ POST = ("POST", "*/permissions")
 
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
-    assets = [make_asset(n, f"a{n}") for n in range(1, 20)]
+    assets = [make_asset(n, f"a{n}") for n in range(1, 22)]
     with mounting(tmp_path_factory.mktemp("sharing"), assets) as mounted:
         yield mounted
 
@@ -73,6 +73,21 @@ def test_a_save_is_one_post_and_merged_with_what_others_did(
     copy.write_text(path.read_text().replace(f"user {JONAS}: editor\n", ""))
     assert mounted.run(f"cp '{copy}' '{path}'").returncode == 0
     assert list(mounted.server.store.get(make_id(2)).roles) == []
+
+
+def test_whom_others_let_in_since_it_was_read_is_not_shut_out(
+    mounted: Mounted, tmp_path: Path
+) -> None:
+    path, copy = place(mounted, 21), tmp_path / "copy"
+    copy.write_text(path.read_text().replace("everyone: none", "everyone: viewer"))
+    mounted.server.store.update(make_id(21), groups={"Imaging": "viewer"})
+    for _ in range(2):  # as an editor, or a copy that comes back; and once more
+        assert mounted.run(f"cp '{copy}' '{path}'").returncode == 0
+        stored = mounted.server.store.get(make_id(21))
+        assert (stored.everyone, dict(stored.groups)) == ("viewer", {"Imaging": "viewer"})
+    assert "group Imaging: viewer" in path.read_text()  # now it was shown
+    assert mounted.run(f"cp '{copy}' '{path}'").returncode == 0
+    assert dict(mounted.server.store.get(make_id(21)).groups) == {}
 
 
 @pytest.mark.parametrize(

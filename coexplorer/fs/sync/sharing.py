@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import pyfuse3
@@ -39,6 +40,7 @@ from coexplorer.sharing import Sharing, format_sharing, parse_sharing_text
 log = logging.getLogger(__name__)
 
 _MAX_BYTES = 1 << 20
+_MOST_SHOWN = 10_000
 _SUBJECT = "saving about/sharing"
 _HELP = """\
 # Who can see this asset, one per line: everyone, "group NAME" or "user ADDRESS", and a role:
@@ -86,6 +88,7 @@ class SharingFiles:
         self._unsent = unsent
         self._keeper = keeper
         self._failed: dict[Node, _Failed] = {}
+        self._shown: OrderedDict[Node, Sharing] = OrderedDict()
 
     async def open(self, opened: OpenFile, node: Node, *, empties: bool) -> None:
         """Ask who can see an asset, and give an open file that text.
@@ -110,11 +113,23 @@ class SharingFiles:
             # As in any file that was written in place. Whoever goes on from this text has not been
             # shown what others did meanwhile: it is merged from what its author was shown.
             opened.snapshot, sharing = _mark(failed.text), failed.base
+        elif empties:
+            # An editor, or a copy that comes back, was made from what the file showed last: whom
+            # others let in since is not in it, and must not be shut out by it.
+            sharing = self._shown.get(node, sharing)
+        elif not opened.appends:
+            self._note_shown(node, sharing)
         opened.about = node
         if opened.writable:
             opened.sharing = sharing
             opened.draft = bytearray(b"" if empties else opened.snapshot)
             opened.touched = empties
+
+    def _note_shown(self, node: Node, sharing: Sharing) -> None:
+        self._shown[node] = sharing
+        self._shown.move_to_end(node)
+        if len(self._shown) > _MOST_SHOWN:
+            self._shown.popitem(last=False)
 
     def _find_failed(self, node: Node) -> _Failed | None:
         if node in self._failed and (node, _SUBJECT) not in self._volume.failures.list():
@@ -196,6 +211,7 @@ class SharingFiles:
         else:
             opened.touched = False
             opened.sharing = mine
+            self._note_shown(node, mine)
             self._volume.failures.clear(node, _SUBJECT)
             if self._failed.pop(node, None) is not None:
                 await self._drop_text(node)
