@@ -95,7 +95,7 @@ async def test_a_conflict_that_is_left_keeps_the_text_as_unsent(
     async with running_app(server, settings, size=(80, 24)) as app:
         await edit_against(app, "r", " mine", name="open data theirs")
         await app.press("escape")
-        await app.until_shown("your text is kept as unsent", "1 unsent")
+        await app.until_shown("your text is kept as unsent", "1 in conflict")
         assert app.stored(OUTSIDE).name == "open data theirs"
 
 
@@ -121,7 +121,7 @@ async def test_a_third_version_is_kept_as_unsent_when_the_conflict_is_left(
         else:
             await app.press("escape")
         await app.press("escape")
-        await app.until_shown("your text is kept as unsent", "1 unsent")
+        await app.until_shown("your text is kept as unsent", "1 in conflict")
         [entry] = await app.library.log.unsent()
         assert str(getattr(entry.mine, field)).endswith("mine and third")
         assert not app.app.memory.edits.take()

@@ -69,8 +69,8 @@ async def test_an_archiving_is_done_or_kept_and_the_list_tells_the_truth(
             await app.until_gone("open data")
         else:
             await app.until_shown("open data")
-            waits = entry.state is not State.REFUSED
-            await (app.until_shown("1 unsent") if waits else app.until_gone("unsent"))
+            told = "in conflict" if entry.state is State.CONFLICT else entry.state
+            await app.until_shown(f"1 {told} (L)")
             await app.library.changes.retry(entry.id)
             assert app.stored(OUTSIDE).archived
 

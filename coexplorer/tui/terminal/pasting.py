@@ -30,7 +30,11 @@ class PasteFilter:
         """
         text = self._kept + text
         self._kept = ""
-        if self._paste is None and self._last == BEGIN[0] and text.startswith(BEGIN[1:]):
+        goes_on = self._paste is None and self._last == BEGIN[0]
+        if goes_on and text and text != BEGIN[1:] and BEGIN[1:].startswith(text):
+            self._kept = text  # reads may cut it more than once
+            return
+        if goes_on and text.startswith(BEGIN[1:]):
             # The parser waits for the rest of its ESC: it gets a paste of nothing.
             yield False, BEGIN[1:] + END
             text = text[len(BEGIN) - 1 :]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import events
 
@@ -15,6 +15,8 @@ TEXTS = st.text(st.sampled_from("ab\x1b[]20~1;\r\n\x00\x07数👨\u200d")).filte
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=3), st.lists(st.integers(0, 200), max_size=30))
+@example(texts=["a", "b"], cuts=[14, 15])
+@example(texts=["a", "\x1b"], cuts=[14, 15, 16, 17, 18])
 def test_pasted_text_is_text_however_reads_cut_it(texts: list[str], cuts: list[int]) -> None:
     whole = "".join(f"{BEGIN}{text}{END}" for text in texts).encode()
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
