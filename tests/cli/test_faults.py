@@ -148,7 +148,9 @@ def test_a_slow_platform_is_waited_for(
 @pytest.fixture
 def _soon_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait a minute for the next byte."""
-    monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "timeouts", Timeouts(read_s=0.3))
+    monkeypatch.setitem(
+        Client.__init__.__kwdefaults__ or {}, "timeouts", Timeouts(read_s=0.3, write_s=0.6)
+    )
 
 
 @pytest.mark.usefixtures("_soon_lost")

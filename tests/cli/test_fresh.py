@@ -106,11 +106,11 @@ def test_finding_nothing_says_how_old_that_is(
 ) -> None:
     monkeypatch.setattr("coexplorer.cli.freshness.FRESH_S", 0.0)
     synced.server.store.update(THEIRS, description="somewhere in the middle")
-    args = ("edit", "--query", "description:where", "--add-tag", "seen", "--yes")
-    done = synced.ok(*args)
+    args = ("edit", "--add-tag", "seen", "--yes", "--query")
+    done = synced.ok(*args, "description:nowhere")
     assert "the query finds no assets, as far as was known at " in done.err
     assert "--refresh looks again" in done.err
-    synced.ok(*args, "--refresh")
+    synced.ok(*args, "description:where")  # the platform was asked for its words
     assert "seen" in synced.server.store.get(THEIRS).tags
 
 

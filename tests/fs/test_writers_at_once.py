@@ -227,8 +227,8 @@ def test_each_save_behind_a_slow_one_is_sent_and_none_is_left(mounted: Mounted) 
     texts = ["A", "B", "C", "D"]
     with ThreadPoolExecutor() as pool:
         saves = [start(pool, mounted, "queue", text) for text in texts]
-        unsent = mounted.folder / ".coexplorer" / "unsent"
-        wait_until(lambda: any(unsent.iterdir()), "what waits written down")
+        log = ("log", "-n", "5000", "--entries", "-o", "jsonl")
+        wait_until(lambda: '"planned"' in mounted.cli(*log).stdout, "what waits written down")
         gate.release()
         assert [each.result() for each in saves] == [0] * len(saves)
 

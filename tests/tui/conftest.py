@@ -49,4 +49,6 @@ def _no_tmux(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def soon_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait a minute for the next byte."""
-    monkeypatch.setitem(Client.__init__.__kwdefaults__ or {}, "timeouts", Timeouts(read_s=0.5))
+    monkeypatch.setitem(
+        Client.__init__.__kwdefaults__ or {}, "timeouts", Timeouts(read_s=0.5, write_s=1.0)
+    )
