@@ -180,8 +180,10 @@ def test_an_edit_that_a_signal_ends_is_offered_at_the_next_start(
         if number != signal.SIGKILL:
             assert session.modes_left_on() == []
     with open_program(server) as session:
-        session.wait_for("you were editing open data")
+        session.wait_for("you were editing open data, today ")
+        session.wait_for("name: open data unfinished")
         session.write("enter")
+        session.wait_for("ctrl+s save")
         session.wait_for("open data unfinished")
         session.write("enter")
         session.wait_for(lambda _: server.store.get(OUTSIDE).name == "open data unfinished")

@@ -13,6 +13,7 @@ from coexplorer.text import clean, cut
 from coexplorer.tui import external
 from coexplorer.tui.actions import edit, editor, new
 from coexplorer.tui.changes import tell_when
+from coexplorer.tui.columns import cut_middle
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.tagtext import format_tags
 from coexplorer.tui.widgets.choices import Choice
@@ -31,7 +32,9 @@ async def offer_all(screen: Workbench) -> None:
     for at, (path, edited) in enumerate(edits):
         if await _is_written_down(screen, edited):
             drop_file(path)
-        elif await _is_wanted(screen, path, _describe(path, edited)):
+        elif await _is_wanted(
+            screen, path, f"you were editing {_name(path, edited)}", typed=_tell_typed(edited)
+        ):
             await _edit_on(screen, path, edited)
             _drop_held(memory, edited, edits[at + 1 :])
             return
@@ -62,18 +65,23 @@ async def _is_written_down(screen: Workbench, draft: EditDraft) -> bool:
     return all(same_value(draft.mine, now, name) for name in changed_fields(draft.base, draft.mine))
 
 
-def _describe(path: Path, draft: EditDraft) -> str:
+def _name(path: Path, draft: EditDraft) -> str:
     """Say which text it is: two windows may have left one each of the same asset."""
-    names = changed_fields(draft.base, draft.mine)
-    parts = [f"you were editing {clean(draft.name)}"]
+    name = cut_middle(clean(draft.name), SHOWN)
     with suppress(OSError):
-        parts.append(tell_when(path.lstat().st_mtime, external.local_time()))
-    if names:
-        field = FIELD_BY_NAME[draft.field if draft.field in names else names[0]]
-        of_set = field.kind is FieldKind.SET
-        text = format_tags(field.set_of(draft.mine)) if of_set else field.text_of(draft.mine)
-        parts.append(f"{' and '.join(names)}: {cut(clean(' '.join(text.split())), SHOWN)}")
-    return ", ".join(parts)
+        return f"{name}, {tell_when(path.lstat().st_mtime, external.local_time())}"
+    return name
+
+
+def _tell_typed(draft: EditDraft) -> str:
+    """Return the fields that were typed in, and how one of them begins."""
+    names = changed_fields(draft.base, draft.mine)
+    if not names:
+        return ""
+    field = FIELD_BY_NAME[draft.field if draft.field in names else names[0]]
+    of_set = field.kind is FieldKind.SET
+    text = format_tags(field.set_of(draft.mine)) if of_set else field.text_of(draft.mine)
+    return f"{' and '.join(names)}: {cut(clean(' '.join(text.split())), SHOWN)}"
 
 
 def _drop_held(memory: Memory, taken: EditDraft, others: Sequence[tuple[Path, EditDraft]]) -> None:
@@ -84,13 +92,18 @@ def _drop_held(memory: Memory, taken: EditDraft, others: Sequence[tuple[Path, Ed
 
 
 async def _is_wanted(
-    screen: Workbench, path: Path, question: str, text: TextDraft | None = None
+    screen: Workbench,
+    path: Path,
+    question: str,
+    text: TextDraft | None = None,
+    *,
+    typed: str = "",
 ) -> bool:
     await screen.coexplorer.until_calm()  # no key that a field was to get answers the question
     answer = await screen.prompt.choose(
         question,
         [
-            Choice("go on", help="with what was typed"),
+            Choice("go on", help=typed or "with what was typed"),
             Choice("later", help="ask again at the next start"),
             Choice("throw away", help="what was typed is lost"),
         ],
