@@ -52,6 +52,9 @@ def test_the_only_profile_is_the_default() -> None:
 def test_several_profiles_want_a_choice() -> None:
     save("a", "a", token="cop_a")
     save("b", "b", token="cop_b")
+    assert load_settings(env={}).profile == "a"  # the first one stays the default
+    file = find_paths().config_file
+    file.write_text(file.read_text().replace('default_profile = "a"\n', ""))
     with pytest.raises(ConfigError, match="a, b"):
         load_settings(env={})
     assert load_settings(profile="b", env={}).load_token().reveal() == "cop_b"

@@ -24,7 +24,7 @@ THEIRS: dict[str, dict[str, object]] = {
     "tags": {"tags": ("keep",)},
     "description": {"description": "the only copy"},
     "state": {"state": "failed"},
-    "custom metadata": {"custom_metadata": {"keep": "for ever"}},
+    "'keep'": {"custom_metadata": {"keep": "for ever"}},
     "size": {"size": 12_345},
     "mount": {"mount": "elsewhere"},
     "last use": {"last_used": 1_900_000_000},

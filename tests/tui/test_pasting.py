@@ -121,6 +121,8 @@ ELSEWHERE = {"welcome: domain", "welcome: token"}
 """Pasted into in `test_program.py`: it is an app of its own."""
 
 SITES = {
+    "actions.sharing: ask",
+    "actions.metadata: ask",
     "actions.browse: ask",
     "actions.app: ask",
     "actions.triage: ask",
