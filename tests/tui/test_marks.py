@@ -65,6 +65,14 @@ async def see_share_asked(app: Running) -> None:
     await app.until_shown("share with", "everyone")
 
 
+async def see_metadata_asked(app: Running) -> None:
+    await app.until(lambda: app.main.prompt.asking, "the question")
+    await app.type("age=3")
+    await app.press("enter")
+    await app.until(lambda: app.app.screen is not app.main, "the plan")
+    await app.until(lambda: "2 assets" in app.text(), "both of them")
+
+
 async def see_copies(app: Running) -> None:
     await app.until_shown("copy of 2 marked", "2 ids", "2 names", "2 links")
 
@@ -81,6 +89,7 @@ ALL: dict[str, Callable[[Running], Awaitable[None]]] = {
     "edit.external": see_document,
     "asset.archive": see_plan,
     "asset.share": see_share_asked,
+    "asset.metadata": see_metadata_asked,
     "tag.add": see_tag_asked,
     "tag.remove": see_tag_asked,
     "triage.repeat": see_repeated,
@@ -92,6 +101,7 @@ ONE = {
     "edit.name": "only this one; E edits all 2 marked",
     "edit.description": "only this one; E edits all 2 marked",
     "edit.mount": "only this one; E edits all 2 marked",
+    "edit.metadata": "only this one; E edits all 2 marked",
     "edit.tags": "only this one; + and - tag all 2 marked",
     "asset.open": "only this one, not the marked ones",
 }
@@ -125,7 +135,12 @@ async def test_it_says_that_it_is_about_one(
     monkeypatch.setattr(external, "has_browser", lambda: False)
     async with running_app(server, settings) as app:
         await mark_two(app)
-        await app.press(get_command(command).keys[0])
+        if keys := get_command(command).keys:
+            await app.press(keys[0])
+        else:
+            await app.press(":")
+            await app.type(get_command(command).title)
+            await app.press("enter")
         await app.until_shown(ONE[command])
         if get_command(command).group.value == "Edit in place":
             assert "2 marked  ctrl+s" not in app.text().replace(ONE[command], "")

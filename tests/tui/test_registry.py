@@ -68,7 +68,7 @@ def test_an_override_takes_its_key_and_leaves_the_default() -> None:
         ("asset.archive", "j", "Down"),
         ("asset.archive", "ctrl+z", "Suspend"),
         ("app.suspend", "j", "Down"),
-        ("app.suspend", "y", "Yank"),
+        ("app.suspend", "y", "Copy"),
         ("edit.save", "escape", "Leave"),
         ("plan.apply", "q", "Close"),
         ("screen.close", "y", "Carry it out"),

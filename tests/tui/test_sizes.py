@@ -122,7 +122,7 @@ async def test_versions_in_conflict_are_broken_between_words(
 async def test_fields_on_a_low_screen_are_followed_by_the_other_facts_alone(
     server: DemoServer, settings: Settings
 ) -> None:
-    async with running_app(server, settings, size=(80, 24)) as app:
+    async with running_app(server, settings, size=(80, 32)) as app:
         await app.press("enter")
         await app.until_shown("created  ")
         await app.press("escape", "e")
