@@ -287,9 +287,9 @@ async def test_all_that_is_unsent_is_sent_by_one_key(
     server.faults.add(500, "PATCH", times=99)
     async with running_app(server, settings) as app:
         await app.press("a")
-        await app.until_shown("1 unsent")
+        await app.until_shown("1 unknown")
         await app.press("a")
-        await app.until_shown("2 unsent")
+        await app.until_shown("2 unknown")
         await app.press("L")
         await app.until_shown("Log: 2 changes, 2 unknown", "R retry all")
         server.faults.clear()
@@ -387,9 +387,9 @@ async def test_sending_all_again_stops_as_any_other_run_does(
     server.faults.add(500, "PATCH", times=99)
     async with running_app(server, settings) as app:
         await app.press("a")
-        await app.until_shown("1 unsent")
+        await app.until_shown("1 unknown")
         await app.press("a")
-        await app.until_shown("2 unsent")
+        await app.until_shown("2 unknown")
         server.faults.clear()
         await app.press("L")
         await app.until_shown("Log: 2 changes, 2 ", "R retry all")
