@@ -19,6 +19,7 @@ from coexplorer.errors import InvalidField
 from coexplorer.fields import Editable, EditableField, FieldKind, is_same_json
 from coexplorer.lenient_json import decode_json, encode_json
 from coexplorer.models import MetadataField
+from coexplorer.text import list_like
 
 Scalar: TypeAlias = str | int | float
 
@@ -80,11 +81,8 @@ class MetadataSchema(msgspec.Struct, frozen=True):
 
     def find_like(self, key: str) -> tuple[str, ...]:
         """Return keys that could be meant by one that does not exist, the likeliest first."""
-        import difflib  # noqa: PLC0415 # lists are shown without it
-
-        names = {field.name.casefold(): field.name for field in self.fields}
-        tidy = key.casefold().replace("_", " ").replace("-", " ")
-        return tuple(names[each] for each in difflib.get_close_matches(tidy, names, n=3))
+        tidy = key.replace("_", " ").replace("-", " ")
+        return tuple(list_like(tidy, (field.name for field in self.fields), most=3))
 
 
 UNKNOWN: Final = MetadataSchema(known=False)

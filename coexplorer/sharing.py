@@ -8,11 +8,13 @@ one is left as it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Final, Literal
 
 import msgspec
 
 from coexplorer.errors import InvalidField
+from coexplorer.text import list_like
 
 Kind = Literal["user", "group", "everyone"]
 
@@ -59,7 +61,7 @@ def list_roles(kind: Kind) -> tuple[str, ...]:
     return tuple(level.name for level in LEVELS if kind in level.kinds)
 
 
-class Sharing(msgspec.Struct, frozen=True):
+class Sharing(msgspec.Struct, frozen=True, dict=True):
     """Who can see an asset.
 
     Attributes:
@@ -75,8 +77,8 @@ class Sharing(msgspec.Struct, frozen=True):
     everyone: str = NONE
     odd: int = 0
 
-    @property
-    def roles(self) -> dict[str, str]:
+    @cached_property
+    def roles(self) -> Roles:
         """Each member's role; members without access are left out."""
         roles = {_USER + address: role for address, role in self.users.items()}
         roles |= {_GROUP + name: role for name, role in self.groups.items()}
@@ -90,15 +92,19 @@ class Sharing(msgspec.Struct, frozen=True):
 
     def spell(self, member: str) -> str:
         """Return a member as it is spelled here: addresses are the same in capitals."""
-        roles = self.roles
-        if member in roles or not member.startswith(_USER):
+        if member in self.roles or not member.startswith(_USER):
             return member
-        folded = member.casefold()
-        return next((each for each in roles if each.casefold() == folded), member)
+        return self._spelled.get(member.casefold(), member)
+
+    @cached_property
+    def _spelled(self) -> dict[str, str]:
+        """Each user as they are spelled, by the member in small letters."""
+        users = [member for member in self.roles if member.startswith(_USER)]
+        return {member.casefold(): member for member in reversed(users)}  # the first one wins
 
     def with_roles(self, changes: Roles) -> Sharing:
         """Return it with other roles for some members."""
-        roles = self.roles
+        roles = dict(self.roles)
         for member, role in changes.items():
             roles[self.spell(member)] = role
         left = {member: role for member, role in roles.items() if role != NONE}
@@ -459,8 +465,6 @@ def tell_mistaken(wanted: Roles, now: Sharing) -> str:
 
 def _find_near(name: str, names: Iterable[str]) -> str:
     """Return the name that is nearly this one, or the user whose address begins so; or nothing."""
-    import difflib  # noqa: PLC0415 # only mistakes need it
-
     typed = name.casefold()
     known = {each.casefold(): each for each in sorted(names)}
     begins = [each for each in known if "@" in each and each.partition("@")[0] == typed]
@@ -469,7 +473,7 @@ def _find_near(name: str, names: Iterable[str]) -> str:
     alike = {
         each.partition("@")[0]: each for each in known if each.partition("@")[1:] == (at, host)
     }
-    near = begins or [alike[each] for each in difflib.get_close_matches(user, alike, 1, 0.8)]
+    near = begins or [alike[each] for each in list_like(user, alike, least=0.8)]
     return known[near[0]] if near else ""
 
 

@@ -134,10 +134,24 @@ def size_text(size_bytes: int | None) -> str:
 
 def guess_word(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean …?)`` when a word is nearly a known one, else nothing (pure)."""
+    near = list_like(word, known)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def list_like(word: str, known: Iterable[str], *, most: int = 1, least: float = 0.6) -> list[str]:
+    """Return known words that one is nearly like, whatever the case; the likeliest first (pure).
+
+    Args:
+        word: What somebody wrote.
+        known: What they may have meant.
+        most: How many are returned.
+        least: How much alike they must be: 1 is the same.
+    """
     import difflib  # noqa: PLC0415 - few ask, and it is slow to import
 
-    near = difflib.get_close_matches(word.lower(), list(known), n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(word.casefold(), folded, most, least)
+    return [folded[each] for each in near]
 
 
 def diff_lines(old: Sequence[str], new: Sequence[str], around: int = 2) -> list[tuple[str, str]]:

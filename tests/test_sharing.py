@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from coexplorer.errors import InvalidField
 from coexplorer.sharing import (
     EVERYONE,
+    MOST_MEMBERS,
     NONE,
     Sharing,
     SharingChange,
@@ -162,6 +163,18 @@ def test_a_wrong_line_of_changes_says_what_is_right(text: str, told: str) -> Non
     with pytest.raises(InvalidField) as caught:
         parse_changes(text)
     assert told in caught.value.message
+
+
+def test_ten_thousand_members_are_read_merged_and_compared_in_time() -> None:
+    """Each takes milliseconds; what looks through all members for each of them takes minutes."""
+    before = Sharing({f"u{n}@example.org": "viewer" for n in range(MOST_MEMBERS)})
+    theirs = Sharing({f"U{n}@example.org": "viewer" for n in range(MOST_MEMBERS)})
+    mine = parse_sharing_text(format_sharing(before).replace(": viewer", ": editor"), before)
+    was, wanted = differ(before, mine)
+    assert len(was) == MOST_MEMBERS
+    merged = merge_sharing(was, wanted, theirs)
+    assert not compare_roles(wanted, merged.sharing)
+    assert merged.sharing.spell("user u7@example.org") == "user U7@example.org"
 
 
 def test_removals_mean_whoever_is_called_so_and_has_access() -> None:

@@ -34,10 +34,10 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.library.entries import PENDING, State
 from coexplorer.library.events import EventBus, RowsChanged
-from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.finishing import finish_in_thread
 from coexplorer.library.journal import Journal
 from coexplorer.library.reading import search_time
+from coexplorer.library.reading_each import read_each
 from coexplorer.library.status import Status, describe_gaps
 from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret, Wait
 from coexplorer.query import Query
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-FETCHED_AT_ONCE = 8
-"""Assets that are asked for at once when many are."""
 TRUST_S = 60.0
 """For this long, what was read counts as current."""
 SESSION_TRUST_S = 900.0
@@ -337,29 +335,7 @@ class Context:
         self, ids: Sequence[AssetId], heard: Callable[[int], None] | None = None
     ) -> dict[AssetId, Record | ApiError]:
         """GET assets, a few at a time; see `Platform.fetch_many`."""
-        found: dict[AssetId, Record | ApiError] = {}
-        todo = iter(dict.fromkeys(ids))
-        hopeless: list[ApiError] = []
-
-        async def work() -> None:
-            for each in todo:  # shared: each worker takes the next one
-                if hopeless:
-                    found[each] = hopeless[0]
-                    continue
-                try:
-                    found[each] = await self.fetch(each)
-                except ApiError as error:
-                    found[each] = error
-                    if isinstance(error, Unreachable | NotSignedIn):
-                        hopeless.append(error)  # it would meet all others too
-                if heard is not None:
-                    heard(len(found))
-
-        with plain_errors():
-            async with anyio.create_task_group() as workers:
-                for _ in range(min(FETCHED_AT_ONCE, len(ids))):
-                    workers.start_soon(work)
-        return found
+        return await read_each(ids, self.fetch, heard)
 
     async def look(self, asset_id: AssetId) -> Asset:
         """GET an asset; raises what `fetch` raises."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 
-import anyio
-
 from coexplorer.errors import ApiError, NotFound, Refused
-from coexplorer.library.context import FETCHED_AT_ONCE, Context
-from coexplorer.library.exception_groups import plain_errors
-from coexplorer.library.refusals import concerns_all
+from coexplorer.library.context import Context
+from coexplorer.library.reading_each import read_each
 from coexplorer.models import AssetId
 from coexplorer.sharing import Sharing
 
@@ -65,7 +63,7 @@ async def read_sharing(context: Context, asset_id: AssetId) -> Sharing | None:
     return None
 
 
-async def read_each(
+async def read_all_sharing(
     context: Context, ids: Sequence[AssetId], heard: Callable[[int], None] | None = None
 ) -> Mapping[AssetId, Seen]:
     """Ask who can see each of several assets, a few at a time.
@@ -75,29 +73,7 @@ async def read_each(
         ids: The assets.
         heard: Told how many are read, after each.
     """
-    seen: dict[AssetId, Seen] = {}
-    todo = iter(dict.fromkeys(ids))
-    hopeless: list[ApiError] = []
-
-    async def work() -> None:
-        for asset_id in todo:  # shared: each worker takes the next one
-            if hopeless:
-                seen[asset_id] = hopeless[0]
-                continue
-            try:
-                seen[asset_id] = await read_sharing(context, asset_id)
-            except ApiError as error:
-                seen[asset_id] = error
-                if concerns_all(error):
-                    hopeless.append(error)
-            if heard is not None:
-                heard(len(seen))
-
-    with plain_errors():
-        async with anyio.create_task_group() as workers:
-            for _ in range(min(FETCHED_AT_ONCE, len(ids))):
-                workers.start_soon(work)
-    return seen
+    return await read_each(ids, partial(read_sharing, context), heard)
 
 
 def ensure_understood(sharing: Sharing) -> None:

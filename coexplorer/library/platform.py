@@ -11,7 +11,7 @@ from coexplorer.api.probe import find_first
 from coexplorer.errors import ApiError
 from coexplorer.library.context import Context
 from coexplorer.library.metadata import ensure_schema, refresh_schema
-from coexplorer.library.permissions import Seen, read_each
+from coexplorer.library.permissions import Seen, read_all_sharing
 from coexplorer.library.remote import find_remote, search_remote
 from coexplorer.library.results import RemoteFound
 from coexplorer.metadata import MetadataSchema
@@ -65,7 +65,7 @@ class Platform:
             For each who can see it, or why it could not be read; None where the platform never
             tells (before v4.3).
         """
-        return await read_each(self._context, ids, progress)
+        return await read_all_sharing(self._context, ids, progress)
 
     def search(self, request: SearchRequest, *, rows: int | None = None) -> AsyncIterator[Asset]:
         """Stream what the platform itself finds, each asset once.

@@ -24,6 +24,7 @@ from coexplorer.query import (
     number_span,
 )
 from coexplorer.query.ids import find_owner
+from coexplorer.text import list_like
 
 if TYPE_CHECKING:
     from coexplorer.library.reading import Reading
@@ -92,8 +93,4 @@ async def _find_like(assets: Reading, key: str, schema: MetadataSchema) -> str:
     """Return the key that is probably meant; empty: none is like it."""
     if near := schema.find_like(key):
         return near[0]
-    import difflib  # noqa: PLC0415 - only mistakes need it
-
-    known = {fold(each): each for each in await assets.field_values("has")}
-    found = difflib.get_close_matches(fold(key), known, n=1)
-    return known[found[0]] if found else ""
+    return next(iter(list_like(key, await assets.field_values("has"))), "")

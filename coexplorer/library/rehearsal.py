@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import anyio
 import msgspec
 
 from coexplorer.errors import ApiError, NotFound
 from coexplorer.fields import Fields
-from coexplorer.library.context import FETCHED_AT_ONCE, Context
+from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, Cause, Entry, Purpose, State
-from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.permissions import read_sharing
 from coexplorer.library.plans import Plan, PlanItem
+from coexplorer.library.reading_each import read_each
 from coexplorer.library.reconcile import Reconciler
-from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import describe_left_alone
 from coexplorer.library.reversal import Reversal
 from coexplorer.library.settle import find_archived, settle_edits
@@ -117,40 +115,22 @@ class Rehearsal:
         shared = {entry.asset_id for entry in entries if entry.action is Action.SHARE}
         apart = (Action.EDIT, Action.SHARE)
         archiving = {entry.asset_id for entry in entries if entry.action not in apart}
-        todo = iter(dict.fromkeys(entry.asset_id for entry in entries))
-        seen: dict[AssetId, _Seen] = {}
-        hopeless: list[ApiError] = []
 
-        async def work() -> None:
-            for asset_id in todo:  # shared: each worker takes the next one
-                if hopeless:
-                    seen[asset_id] = _Seen(hopeless[0])
-                    continue
-                try:
-                    there = await self._look_at(asset_id, archiving=asset_id in archiving)
-                    if asset_id in shared:
-                        sharing = await read_sharing(self._context, asset_id)
-                        there = msgspec.structs.replace(there, sharing=sharing)
-                    seen[asset_id] = there
-                except ApiError as error:
-                    seen[asset_id] = _Seen(error)
-                    if concerns_all(error):
-                        hopeless.append(error)
-                if heard is not None:
-                    heard(len(seen))
+        async def look(asset_id: AssetId) -> _Seen:
+            asset = (await self._context.fetch(asset_id)).asset
+            await settle_edits(self._context, asset)
+            archived, sharing = None, None
+            if asset_id in archiving:
+                archived = await find_archived(await self._context.client(), asset)
+            if asset_id in shared:
+                sharing = await read_sharing(self._context, asset_id)
+            return _Seen(asset, archived, sharing)
 
-        with plain_errors():
-            async with anyio.create_task_group() as workers:
-                for _ in range(min(FETCHED_AT_ONCE, len(entries))):
-                    workers.start_soon(work)
-        return seen
-
-    async def _look_at(self, asset_id: AssetId, *, archiving: bool) -> _Seen:
-        asset = (await self._context.fetch(asset_id)).asset
-        await settle_edits(self._context, asset)
-        if not archiving:
-            return _Seen(asset)
-        return _Seen(asset, await find_archived(await self._context.client(), asset))
+        found = await read_each((entry.asset_id for entry in entries), look, heard)
+        return {
+            asset_id: _Seen(each) if isinstance(each, ApiError) else each
+            for asset_id, each in found.items()
+        }
 
     async def _recall(self, entries: Sequence[Entry]) -> Mapping[AssetId, _Seen]:
         """Return the assets as the catalog knows them."""

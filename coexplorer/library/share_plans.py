@@ -13,7 +13,7 @@ from coexplorer.library.permissions import (
     UNSEEN,
     Seen,
     ensure_understood,
-    read_each,
+    read_all_sharing,
     refuse_unseen,
 )
 from coexplorer.library.plans import Plan, PlanItem, keep_fit
@@ -67,7 +67,7 @@ class SharePlanner:
             Refused: It takes access away, and the platform does not tell who has it.
         """
         ids = [record.asset.id for record in records]
-        seen = await read_each(self._context, ids if look else ids[:1], heard)
+        seen = await read_all_sharing(self._context, ids if look else ids[:1], heard)
         is_unseen = any(each is None for each in seen.values())
         if is_unseen and change.takes_away:
             raise refuse_unseen()

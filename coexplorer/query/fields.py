@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from coexplorer.models import AssetState, AssetType
+from coexplorer.text import list_like
 
 
 class ValueKind(StrEnum):
@@ -194,9 +195,7 @@ def find_field(name: str) -> QueryField | None:
 
 def find_nearest(text: str, names: tuple[str, ...]) -> str | None:
     """Return the one of `names` that was probably meant by `text`."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only mistakes need it
-
-    near = get_close_matches(text.lower(), names, n=1, cutoff=0.6)
+    near = list_like(text, names)
     starting = [name for name in names if text and name.startswith(text.lower())]
     return near[0] if near else (starting[0] if starting else None)
 
