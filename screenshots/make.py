@@ -165,7 +165,7 @@ async def log(app: Running) -> None:
     await app.press("j", "r")
     await app.type("_recovered")
     await app.press("enter")
-    await app.until_shown("your text is kept as refused")
+    await app.until_shown("1 refused (L)")
     await app.until_gone("your text is kept")
     await app.press("L")
     await app.until_shown("1 refused", "messages of this session")

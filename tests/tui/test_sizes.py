@@ -131,6 +131,24 @@ async def test_fields_on_a_low_screen_are_followed_by_the_other_facts_alone(
         await app.until_shown("state  ")
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 18), (40, 12), (80, 20)])
+async def test_each_field_is_on_the_screen_while_it_is_typed_into(
+    server: DemoServer, settings: Settings, size: tuple[int, int]
+) -> None:
+    async with running_app(server, settings, size=size) as app:
+        await app.press("e")
+        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        editor = app.main.desk.editing and app.main.desk.editing.editor
+        assert editor is not None
+        fields = list(editor.query("Field, DescriptionArea"))
+        assert len(fields) > 8, "with the keys of custom metadata"
+        for number, field in enumerate(fields):
+            assert app.app.focused is field
+            await app.type(f"<{number}>")
+            await app.until_shown(f"<{number}>")
+            await app.press("tab")
+
+
 @pytest.mark.parametrize("key", ["r", "d", "t", "m"])
 async def test_fields_stay_and_keep_the_keys_whatever_becomes_of_the_size(
     server: DemoServer, settings: Settings, key: str

@@ -52,6 +52,7 @@ class MainScreen(Workbench):
     MainScreen #panes { layout: vertical; height: 1fr; }
     MainScreen AssetList { height: 1fr; width: 1fr; }
     MainScreen #side { height: auto; width: 1fr; }
+    MainScreen #side Rule { dock: top; }
     MainScreen.small #side { height: 11; }
     MainScreen.tall #side { height: 65%; }
     MainScreen.full #side { height: 1fr; }
