@@ -138,9 +138,9 @@ async def test_each_field_is_on_the_screen_while_it_is_typed_into(
     async with running_app(server, settings, size=size) as app:
         await app.press("e")
         await app.until(lambda: app.main.desk.editing is not None, "the fields")
-        editor = app.main.desk.editing and app.main.desk.editing.editor
-        assert editor is not None
-        fields = list(editor.query("Field, DescriptionArea"))
+        editing = app.main.desk.editing
+        assert editing
+        fields = list(editing.editor.query("Field, DescriptionArea"))
         assert len(fields) > 8, "with the keys of custom metadata"
         for number, field in enumerate(fields):
             assert app.app.focused is field
