@@ -25,7 +25,7 @@ from coexplorer.demo.dialects import Dialect, build_object
 from coexplorer.demo.samples import generate
 from coexplorer.models import Membership, Record
 from coexplorer.query import parse_query
-from tests.support.judge import find_naively
+from tests.support.naive_search import find_naively
 
 NOW = 1_780_000_000.0
 ME = "jane@acme.org"

@@ -116,7 +116,7 @@ def _open_painted() -> int | None:
     if not opening.paint(coexplorer.__version__):
         return None
     try:
-        from coexplorer.cli.launch import open_painted
+        from coexplorer.cli.start_app import open_painted
 
         return open_painted()
     finally:

@@ -16,7 +16,7 @@ import click
 
 from coexplorer import __version__
 from coexplorer.cli import exits
-from coexplorer.cli.everywhere import accept_everywhere, complete_profile
+from coexplorer.cli.global_options import accept_everywhere, complete_profile
 from coexplorer.cli.quiet import be_quiet
 from coexplorer.cli.screen import terminal_width
 from coexplorer.cli.spelling import choose, know
@@ -35,8 +35,8 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "files": ("files", "List the files of assets."),
         "get": ("files", "Download files of assets."),
         "open": ("show", "Open assets in the browser."),
-        "stats": ("insight", "Count assets and bytes by type, owner, tag, month, …"),
-        "duplicates": ("insight", "Find assets that look alike."),
+        "stats": ("stats", "Count assets and bytes by type, owner, tag, month, …"),
+        "duplicates": ("stats", "Find assets that look alike."),
         "lineage": ("lineage", "Show what an asset was made from, and what from it."),
     },
     "Change": {
@@ -71,7 +71,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("doctor", "Find what is wrong: settings, network, token, disk, mount."),
         "sync": ("sync", "Read all assets into the local catalog."),
         "completion": ("completion", "Print the completion script of your shell."),
-        "help": ("helping", "Show help for a command, or for search, output, exit-codes."),
+        "help": ("help_pages", "Show help for a command, or for search, output, exit-codes."),
     },
     "Try it out": {
         "demo": ("demo", "Try everything on sample data."),
@@ -152,7 +152,7 @@ class Root(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command line once every option in it has its value."""
         if not ctx.resilient_parsing:
-            from coexplorer.cli.given import check_values
+            from coexplorer.cli.missing_values import check_values
 
             check_values(self, ctx, args)
         return super().parse_args(ctx, args)
@@ -246,7 +246,7 @@ def cli(
 
         start_log(find_paths().log_file)
     if ctx.invoked_subcommand is None:
-        from coexplorer.cli.launch import open_app
+        from coexplorer.cli.start_app import open_app
 
         ctx.exit(open_app(_find_settings(ctx, invocation)))
 
@@ -317,7 +317,7 @@ def _find_settings(ctx: click.Context, invocation: Invocation) -> Settings:
     try:
         return invocation.load_settings()
     except NoProfile:
-        from coexplorer.cli.launch import is_usable
+        from coexplorer.cli.start_app import is_usable
 
         if not is_usable():
             raise

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from coexplorer.config import Settings
-    from coexplorer.library.glimpse import Candidate
+    from coexplorer.library.completions import Candidate
     from coexplorer.sharing import Kind
 
 Items: TypeAlias = "list[CompletionItem[str]]"
@@ -102,7 +102,7 @@ def _items(choices: Iterable[Candidate]) -> Items:
 
 def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete fields of the query language and their values."""
-    from coexplorer.library.glimpse import find_values
+    from coexplorer.library.completions import find_values
     from coexplorer.query import complete_at, format_term, format_text
     from coexplorer.query.tree import AllTags
 
@@ -124,7 +124,7 @@ def complete_query(ctx: click.Context, _parameter: click.Parameter, incomplete: 
 
 def _complete_metadata(ctx: click.Context, incomplete: str) -> Items:
     """Complete a key of custom metadata, which stands in quotes, or its value."""
-    from coexplorer.library.glimpse import find_metadata_keys, find_metadata_values
+    from coexplorer.library.completions import find_metadata_keys, find_metadata_values
     from coexplorer.query import Match, find_key_at, format_term
     from coexplorer.query.compare import OPERATORS
     from coexplorer.query.scan import quote
@@ -146,7 +146,7 @@ def _complete_metadata(ctx: click.Context, incomplete: str) -> Items:
 
 def complete_metadata(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete ``KEY=VALUE``: a key of the schema, then a value that it allows."""
-    from coexplorer.library.glimpse import find_allowed, find_schema_keys
+    from coexplorer.library.completions import find_allowed, find_schema_keys
 
     settings = _find_settings(ctx)
     if settings is None:
@@ -165,7 +165,7 @@ def complete_metadata_keys(
     ctx: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> Items:
     """Complete a key of the custom metadata."""
-    from coexplorer.library.glimpse import find_schema_keys
+    from coexplorer.library.completions import find_schema_keys
 
     settings = _find_settings(ctx)
     return [] if settings is None else _items(find_schema_keys(settings.catalog_path, incomplete))
@@ -173,7 +173,7 @@ def complete_metadata_keys(
 
 def complete_assets(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete names and ids of assets."""
-    from coexplorer.library.glimpse import find_assets
+    from coexplorer.library.completions import find_assets
 
     settings = _find_settings(ctx)
     return [] if settings is None else _items(find_assets(settings.catalog_path, incomplete))
@@ -223,7 +223,7 @@ def complete_assets_or_query(
 
 def complete_tags(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete one tag."""
-    from coexplorer.library.glimpse import find_tags
+    from coexplorer.library.completions import find_tags
 
     settings = _find_settings(ctx)
     return [] if settings is None else _items(find_tags(settings.catalog_path, incomplete))
@@ -244,7 +244,7 @@ def complete_grant(kind: Kind) -> Callable[[click.Context, click.Parameter, str]
     """Return what completes ``NAME:ROLE``: owners, whom assets were shared with, and roles."""
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
-        from coexplorer.library.glimpse import find_members, find_values
+        from coexplorer.library.completions import find_members, find_values
         from coexplorer.sharing import LEVELS
 
         name, colon, typed = incomplete.rpartition(":")
@@ -268,7 +268,7 @@ def complete_grant(kind: Kind) -> Callable[[click.Context, click.Parameter, str]
 
 def complete_members(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete users and groups that assets were shared with from here."""
-    from coexplorer.library.glimpse import find_members
+    from coexplorer.library.completions import find_members
 
     settings = _find_settings(ctx)
     return [] if settings is None else _items(find_members(settings.journal_path, "", incomplete))
@@ -278,7 +278,7 @@ def complete_field(field: str) -> Callable[[click.Context, click.Parameter, str]
     """Return what completes the values of a field of the query language, known or in use."""
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
-        from coexplorer.library.glimpse import find_values
+        from coexplorer.library.completions import find_values
         from coexplorer.query import find_field
 
         known = find_field(field)
@@ -354,7 +354,7 @@ def complete_settings(ctx: click.Context, _parameter: click.Parameter, incomplet
 
 def complete_changes(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete numbers of changes."""
-    from coexplorer.library.glimpse import find_changes
+    from coexplorer.library.completions import find_changes
 
     settings = _find_settings(ctx)
     found = [] if settings is None else find_changes(settings.journal_path)
@@ -363,7 +363,7 @@ def complete_changes(ctx: click.Context, _parameter: click.Parameter, incomplete
 
 def complete_entries(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete numbers of entries that are kept to be sent again or given up."""
-    from coexplorer.library.glimpse import find_kept_entries
+    from coexplorer.library.completions import find_kept_entries
 
     settings = _find_settings(ctx)
     found = [] if settings is None else find_kept_entries(settings.journal_path)

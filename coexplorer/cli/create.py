@@ -20,11 +20,11 @@ from coexplorer.cli.metadata import meta_option, read_meta
 from coexplorer.cli.narration import Progress, ask_secret, warn, warn_once
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.plans import leave
+from coexplorer.cli.query_words import QueryCommand
 from coexplorer.cli.schema import ASSET, record_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.cli.values import TEXT, FilledPath
-from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ConfigError, FileTrouble, TimeIsUp
 from coexplorer.fields import SETS_LAST, FieldKind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret

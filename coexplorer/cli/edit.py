@@ -14,8 +14,8 @@ from coexplorer.cli.completion import complete_tag_list, complete_tags
 from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
 from coexplorer.cli.format import moment_text, plural
-from coexplorer.cli.given import MayStandAlone
 from coexplorer.cli.metadata import meta_option, read_meta, unset_meta_option
+from coexplorer.cli.missing_values import MayStandAlone
 from coexplorer.cli.narration import NobodyToAskError, confirm, note, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line
 from coexplorer.cli.plans import carry_out, plan_options

@@ -34,6 +34,7 @@ from coexplorer.cli.output import (
     show_columns,
     tell_value,
 )
+from coexplorer.cli.query_words import QueryCommand, join_words
 from coexplorer.cli.schema import (
     ASSET,
     LIGHT,
@@ -46,7 +47,6 @@ from coexplorer.cli.schema import (
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
-from coexplorer.cli.words import QueryCommand, join_words
 from coexplorer.query import (
     SORT_FIELDS,
     Query,

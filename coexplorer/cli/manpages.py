@@ -16,7 +16,7 @@ from coexplorer import __version__
 from coexplorer.cli.commands import COMMANDS, cli
 from coexplorer.cli.examples import EXAMPLES
 from coexplorer.cli.exits import MEANINGS
-from coexplorer.cli.helping import tell_output, tell_search
+from coexplorer.cli.help_pages import tell_output, tell_search
 
 _LINE = 72
 _PLAIN = re.compile(r"^(['.])", re.MULTILINE)

@@ -14,7 +14,7 @@ import click
 
 from coexplorer.cli.completion import complete_mounts
 from coexplorer.cli.format import moment_text
-from coexplorer.cli.given import MayStandAlone
+from coexplorer.cli.missing_values import MayStandAlone
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.schema import MOUNT, Values, time_text
 from coexplorer.cli.session import Invocation, pass_invocation

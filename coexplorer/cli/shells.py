@@ -16,7 +16,7 @@ from typing import ClassVar, NamedTuple
 from click import Option
 from click.shell_completion import CompletionItem, ShellComplete, _resolve_context
 
-from coexplorer.cli.given import is_negated
+from coexplorer.cli.missing_values import is_negated
 from coexplorer.text import clean
 
 _HELP_CELLS = 60

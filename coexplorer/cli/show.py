@@ -23,6 +23,7 @@ from coexplorer.cli.output import (
     raw_option,
     show_columns,
 )
+from coexplorer.cli.query_words import QueryCommand
 from coexplorer.cli.schema import ASSET
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
@@ -31,7 +32,6 @@ from coexplorer.cli.targets import (
     read_targets,
     reading_options,
 )
-from coexplorer.cli.words import QueryCommand
 from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, FieldKind
 from coexplorer.metadata import show_value

@@ -11,12 +11,12 @@ from coexplorer.cli.completion import complete_query, complete_tags
 from coexplorer.cli.freshness import ensure_found, ensure_fresh, hint_at_query, load_offline
 from coexplorer.cli.output import Format, format_options, print_rows, print_table
 from coexplorer.cli.plans import carry_out, plan_options
+from coexplorer.cli.query_words import QueryGroup, join_words
 from coexplorer.cli.schema import OUTCOME, TAG
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
 from coexplorer.cli.values import NUMBER
-from coexplorer.cli.words import QueryGroup, join_words
 from coexplorer.errors import NotThere
 from coexplorer.query import AllTags, Flag, Match, Query
 

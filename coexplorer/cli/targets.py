@@ -15,13 +15,13 @@ from coexplorer.cli import streams
 from coexplorer.cli.completion import complete_assets, complete_assets_or_query, complete_query
 from coexplorer.cli.freshness import ensure_found, ensure_fresh, hint_at_query, look_for_new
 from coexplorer.cli.narration import note, warn
-from coexplorer.cli.words import is_term, join_words
+from coexplorer.cli.query_words import is_term, join_words
 from coexplorer.errors import ApiError, NotFound
 from coexplorer.models import AssetId, Record
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.lists import Named
+    from coexplorer.library.named_assets import Named
     from coexplorer.library.resolve import Resolved
     from coexplorer.library.selection import Fit
     from coexplorer.query import Query
@@ -101,7 +101,7 @@ def _read_standard_input() -> bytes:
 
 def _read_list() -> list[Named]:
     from coexplorer.cli.schema import KINDS
-    from coexplorer.library.lists import parse_list
+    from coexplorer.library.named_assets import parse_list
 
     titles = {name for kind in KINDS for name in kind.names}
     return parse_list(_read_standard_input(), titles)
@@ -122,7 +122,7 @@ def read_targets(assets: tuple[str, ...], query: str | None, *, reads: bool = Fa
         QueryError: The query has a mistake.
         DocumentError: The list on standard input has one.
     """
-    from coexplorer.library.lists import Named
+    from coexplorer.library.named_assets import Named
 
     if query is not None:
         if assets:
@@ -177,7 +177,7 @@ async def choose_targets(
         kept: What is done with them is kept if it can't be sent, so that an asset will do as it was
             known before: it is merged with what it is by then.
     """
-    from coexplorer.library.lists import is_whole_id
+    from coexplorer.library.named_assets import is_whole_id
     from coexplorer.library.selection import Fit, fit_query
 
     if targets.query is not None:

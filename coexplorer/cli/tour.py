@@ -9,8 +9,8 @@ import sys
 import click
 import msgspec
 
-from coexplorer.cli.calling import find_call
 from coexplorer.cli.narration import talks
+from coexplorer.cli.program_path import find_call
 from coexplorer.errors import Refused
 
 _STOPS: tuple[tuple[str, tuple[str, ...]], ...] = (

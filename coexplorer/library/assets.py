@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from coexplorer.library.context import Context
-from coexplorer.library.lists import Named
+from coexplorer.library.named_assets import Named
 from coexplorer.library.reading import Reading
 from coexplorer.library.resolve import Resolved, Resolver
 from coexplorer.library.sync import Sync

@@ -16,6 +16,7 @@ from coexplorer.errors import (
     Refused,
 )
 from coexplorer.fields import changed_fields, tell_fields
+from coexplorer.library.asset_checks import allow_unfit
 from coexplorer.library.batch_reports import (
     BatchReports,
     group_by_asset,
@@ -28,7 +29,6 @@ from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import Action, Entry, EntryDraft, Purpose, State, is_written_out
 from coexplorer.library.exception_groups import plain_errors
-from coexplorer.library.judge import allow_unfit
 from coexplorer.library.metadata import (
     NO_SCHEMA,
     ensure_schema,

@@ -34,11 +34,11 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.library.entries import PENDING, State
 from coexplorer.library.events import EventBus, RowsChanged
-from coexplorer.library.finishing import finish_in_thread
 from coexplorer.library.journal import Journal
 from coexplorer.library.reading import search_time
 from coexplorer.library.reading_each import read_each
 from coexplorer.library.status import Status, describe_gaps
+from coexplorer.library.uncancelled import finish_in_thread
 from coexplorer.models import Asset, AssetId, Dialect, Excerpt, Membership, Record, Secret, Wait
 from coexplorer.query import Query
 

@@ -29,6 +29,7 @@ from coexplorer.errors import (
     Rejected,
 )
 from coexplorer.fields import Fields, changed_fields, changed_rows, same_value, tell_fields
+from coexplorer.library.asset_checks import AssetChecks, keep_unfit, keeps_text
 from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
 from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
@@ -46,7 +47,6 @@ from coexplorer.library.entries import (
     tell_how_to_go_on,
 )
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
-from coexplorer.library.judge import Judge, keep_unfit, keeps_text
 from coexplorer.library.kept_texts import may_give_up
 from coexplorer.library.locks import hold_asset
 from coexplorer.library.metadata import judge_metadata, refresh_schema, touches_metadata
@@ -77,10 +77,10 @@ class Editor:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._judge = Judge(context)
+        self._checks = AssetChecks(context)
         self._reconciler = Reconciler(context)
-        removal = Removal(context, self._judge)
-        self.sharer = Sharer(context, self._judge)
+        removal = Removal(context, self._checks)
+        self.sharer = Sharer(context, self._checks)
         self._actions: Mapping[Action, Callable[[Attempt], Awaitable[EditResult]]] = {
             Action.EDIT: self._edit,
             Action.ARCHIVE: removal.archive,
@@ -324,7 +324,7 @@ class Editor:
             if touches_metadata(changed):  # the schema that we know may be out of date
                 await refresh_schema(self._context)
         if attempt.answered:
-            error = await self._judge.confirm_gone(entry.asset_id, failure)
+            error = await self._checks.confirm_gone(entry.asset_id, failure)
         if isinstance(error, Forbidden) and error.unexplained:
             known = await self._context.records([entry.asset_id])
             mine = known[0].membership.mine if known else None
@@ -384,7 +384,7 @@ class Editor:
                 return arrived_before(sent, theirs.fields)
             attempt.leave_out_others(theirs.fields)
             attempt.go_on_from_earlier(theirs.fields)
-            await self._judge.ensure_fits(attempt, theirs)
+            await self._checks.ensure_fits(attempt, theirs)
             found = await self._reconciler.reconcile(attempt, base, theirs)
             base = found.base
             attempt.note_merged(arrived=found.has_nothing_to_send and not found.conflicts)
@@ -419,7 +419,7 @@ class Editor:
                 reply = arrived
             wanted = Wanted(theirs, found.fields)
             if not wanted.is_shown_by(reply):
-                reply = await self._judge.confirm_saved(attempt, wanted, reply)
+                reply = await self._checks.confirm_saved(attempt, wanted, reply)
             attempt.sent = False
             attempt.asset = reply
             attempt.update_catalog = partial(context.remember, reply)
@@ -461,7 +461,7 @@ class Editor:
         attempt.note(error)
         sent = msgspec.structs.replace(attempt.entry, before=theirs.fields, after=found.fields)
         attempt.sent, maybe_done = True, attempt.sent  # until the look has shown it
-        arrived = await self._judge.find_arrived(sent, error)
+        arrived = await self._checks.find_arrived(sent, error)
         attempt.sent = maybe_done
         if arrived is None:
             raise error

@@ -29,9 +29,9 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.lenient_json import unescape_surrogates
-from coexplorer.library import parts
+from coexplorer.library import part_files
 from coexplorer.library.context import Context
-from coexplorer.library.outside import build_outside_error
+from coexplorer.library.external_files import build_outside_error
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, Folder
 
@@ -218,9 +218,9 @@ class Files:
                 if entry.is_folder:
                     continue
                 try:
-                    target = parts.find_target(folder, entry.path, below=str(start))
-                    part = target.with_name(parts.name_part(asset_id, entry.path))
-                    with parts.telling(target, part):
+                    target = part_files.find_target(folder, entry.path, below=str(start))
+                    part = target.with_name(part_files.name_part(asset_id, entry.path))
+                    with part_files.telling(target, part):
                         await self._download_file(asset_id, entry, target, progress)
                 except (ApiError, Refused) as error:
                     shown = f"{entry.path[:80]!r}"
@@ -263,19 +263,19 @@ class Files:
     async def _download_file(
         self, asset_id: AssetId, entry: FileEntry, target: Path, progress: OnProgress | None
     ) -> None:
-        if await anyio.to_thread.run_sync(parts.is_there, target, entry, asset_id):
+        if await anyio.to_thread.run_sync(part_files.is_there, target, entry, asset_id):
             return
-        part = target.with_name(parts.name_part(asset_id, entry.path))
-        await anyio.to_thread.run_sync(parts.make_room, target)
+        part = target.with_name(part_files.name_part(asset_id, entry.path))
+        await anyio.to_thread.run_sync(part_files.make_room, target)
         try:
             size = await self._fetch_surely(asset_id, entry, part, progress)
         except BaseException:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(parts.drop_useless, part)
+                await anyio.to_thread.run_sync(part_files.drop_useless, part)
             raise
         if entry.size_bytes is not None and size != entry.size_bytes:
-            page = find_page_title(await anyio.to_thread.run_sync(parts.read_head, part))
-            await anyio.to_thread.run_sync(parts.drop_part, part)
+            page = find_page_title(await anyio.to_thread.run_sync(part_files.read_head, part))
+            await anyio.to_thread.run_sync(part_files.drop_part, part)
             announced = f"{entry.size_bytes:,} bytes"
             why = (
                 f"it is longer than the {announced} that were announced"
@@ -288,7 +288,7 @@ class Files:
                 why,
                 hint="nothing of it was kept; try again, and tell the asset's owner",
             )
-        await anyio.to_thread.run_sync(parts.finish_part, part, target, asset_id)
+        await anyio.to_thread.run_sync(part_files.finish_part, part, target, asset_id)
 
     async def _fetch_surely(
         self, asset_id: AssetId, entry: FileEntry, part: Path, progress: OnProgress | None
@@ -301,11 +301,11 @@ class Files:
         try:
             return await self._fetch(asset_id, entry, part, progress)
         except Conflict:  # what is there belongs to other content: from the start, once
-            await anyio.to_thread.run_sync(parts.drop_part, part)
+            await anyio.to_thread.run_sync(part_files.drop_part, part)
         try:
             return await self._fetch(asset_id, entry, part, progress)
         except Conflict as error:
-            await anyio.to_thread.run_sync(parts.drop_part, part)
+            await anyio.to_thread.run_sync(part_files.drop_part, part)
             raise PlatformFault(
                 error.message, hint="nothing of it was kept; try again in a while"
             ) from error
@@ -319,7 +319,7 @@ class Files:
             Conflict: The part is of other content than the rest would be.
         """
         client = await self._context.client()
-        done, etag = await anyio.to_thread.run_sync(parts.resume_at, part, entry.size_bytes)
+        done, etag = await anyio.to_thread.run_sync(part_files.resume_at, part, entry.size_bytes)
 
         async def fetch_url() -> str:
             return (await client.file_urls(asset_id, entry.wire_path)).download_url
@@ -336,7 +336,7 @@ class Files:
         ):
             if download.etag != etag:
                 # Before the first byte: no part is ever without the mark of its content.
-                await anyio.to_thread.run_sync(parts.mark_part, part, download.etag)
+                await anyio.to_thread.run_sync(part_files.mark_part, part, download.etag)
             if bound is not None and (download.total_bytes or 0) > bound:
                 await self._refuse_size(part, f"its storage says {download.total_bytes:,} bytes")
             async for chunk in download:
@@ -363,7 +363,7 @@ class Files:
         size = None if known is None else known.asset.size_bytes
         if size:
             return 2 * size + _SLACK_BYTES
-        return await anyio.to_thread.run_sync(parts.find_free, part) // 2
+        return await anyio.to_thread.run_sync(part_files.find_free, part) // 2
 
     async def _ensure_room(self, part: Path, done: int, bound: int) -> None:
         """Check that a file of unknown size may go on.
@@ -373,7 +373,7 @@ class Files:
         """
         if done > bound:
             await self._refuse_size(part, f"{done:,} bytes came, and it does not end")
-        if not await anyio.to_thread.run_sync(parts.has_room, part):
+        if not await anyio.to_thread.run_sync(part_files.has_room, part):
             await self._refuse_size(part, f"after {done:,} bytes the disk is nearly full")
 
     async def _refuse_size(self, part: Path, why: str) -> NoReturn:
@@ -382,7 +382,7 @@ class Files:
         Raises:
             Refused: Always; nothing of it is kept.
         """
-        await anyio.to_thread.run_sync(parts.drop_part, part)
+        await anyio.to_thread.run_sync(part_files.drop_part, part)
         raise Refused(
             f"no listing says how large it is, and {why}",
             hint="nothing of it was kept; see how large its asset is, and ask its owner; more free"

@@ -16,6 +16,7 @@ from coexplorer.errors import (
     UndoRefused,
 )
 from coexplorer.fields import Fields, changed_fields
+from coexplorer.library.asset_checks import allow_unfit
 from coexplorer.library.attempt import Attempt
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
@@ -31,7 +32,6 @@ from coexplorer.library.entries import (
     State,
     is_written_out,
 )
-from coexplorer.library.judge import allow_unfit
 from coexplorer.library.log import Log
 from coexplorer.library.plans import Plan
 from coexplorer.library.reconcile import Reconciler

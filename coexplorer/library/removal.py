@@ -8,10 +8,10 @@ import anyio
 import msgspec
 
 from coexplorer.errors import ApiError, NotFound, NotSignedIn, Refused
+from coexplorer.library.asset_checks import AssetChecks, is_unclear
 from coexplorer.library.attempt import Attempt, build_result
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, State
-from coexplorer.library.judge import Judge, is_unclear
 from coexplorer.library.results import EditResult
 from coexplorer.models import Membership
 
@@ -21,12 +21,12 @@ class Removal:
 
     Args:
         context: What the session's modules share.
-        judge: Says whether the asset is still what was shown.
+        checks: Says whether the asset is still what was shown.
     """
 
-    def __init__(self, context: Context, judge: Judge) -> None:
+    def __init__(self, context: Context, checks: AssetChecks) -> None:
         self._context = context
-        self._judge = judge
+        self._checks = checks
 
     async def archive(self, attempt: Attempt) -> EditResult:
         """Archive an asset, or bring it back."""
@@ -36,9 +36,9 @@ class Removal:
         asset = await context.look(entry.asset_id)
         read_at = anyio.current_time()
         # What a colleague did a moment ago is theirs: our undo must not take it back.
-        was_so = await self._judge.find_archived(attempt, asset) is archived
-        await self._judge.ensure_fits(attempt, asset)
-        judge = None if entry.fit is None else partial(self._judge.judge_again, attempt)
+        was_so = await self._checks.find_archived(attempt, asset) is archived
+        await self._checks.ensure_fits(attempt, asset)
+        judge = None if entry.fit is None else partial(self._checks.check_again, attempt)
         await context.write_down(context.journal.intend, entry.id)
         attempt.sent = True
         try:
@@ -48,7 +48,7 @@ class Removal:
             now = None
             if is_unclear(error) or (not was_so and error.status is not None):
                 # Also after a plain no: a proxy may have sent it twice.
-                now = await self._judge.is_archived(asset)
+                now = await self._checks.is_archived(asset)
             if now is not archived and isinstance(error, NotSignedIn):
                 await context.look(entry.asset_id)  # which says so if only this asset is refused
             if now is not archived:
@@ -69,8 +69,8 @@ class Removal:
         except NotFound:
             return build_result(entry, State.UNCHANGED)  # somebody else deleted it
         read_at = anyio.current_time()
-        archived = await self._judge.find_archived(attempt, record.asset)
-        await self._judge.ensure_fits(attempt, record.asset)
+        archived = await self._checks.find_archived(attempt, record.asset)
+        await self._checks.ensure_fits(attempt, record.asset)
         if not archived:
             raise Refused(
                 "this asset is not archived, and only archived assets can be deleted",
@@ -80,11 +80,11 @@ class Removal:
         await context.write_down(context.journal.intend, entry.id, before=fields)
         attempt.sent = True
         try:
-            judge = partial(self._judge.judge_again, attempt)
+            judge = partial(self._checks.check_again, attempt)
             await client.delete(entry.asset_id, judge=judge, read_at=read_at)
         except ApiError as error:
             attempt.note(error)
-            gone = await self._judge.is_gone(entry.asset_id) if error.status is not None else None
+            gone = await self._checks.is_gone(entry.asset_id) if error.status is not None else None
             if gone and isinstance(error, NotFound):
                 attempt.update_catalog = partial(context.forget, [entry.asset_id])
                 return build_result(entry, State.UNCHANGED)  # somebody was faster
@@ -93,7 +93,7 @@ class Removal:
                     attempt.note_refused(error)
                 raise
         else:
-            await self._judge.confirm_deleted(entry.asset_id)
+            await self._checks.confirm_deleted(entry.asset_id)
         attempt.sent = False
         attempt.update_catalog = partial(context.forget, [entry.asset_id])
         return msgspec.structs.replace(

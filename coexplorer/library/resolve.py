@@ -17,7 +17,7 @@ import msgspec
 from coexplorer.errors import AmbiguousAsset, CoexplorerError, NotFound, Refused, UnknownAssets
 from coexplorer.library.context import Context
 from coexplorer.library.exception_groups import plain_errors
-from coexplorer.library.lists import Named, holds_id, is_sayable, is_whole_id
+from coexplorer.library.named_assets import Named, holds_id, is_sayable, is_whole_id
 from coexplorer.library.remote import search_remote
 from coexplorer.library.settle import name_query
 from coexplorer.library.sync import Sync

@@ -27,10 +27,10 @@ from coexplorer.errors import (
     Refused,
     Rejected,
 )
+from coexplorer.library.asset_checks import AssetChecks
 from coexplorer.library.attempt import Attempt, build_result
 from coexplorer.library.context import Context
 from coexplorer.library.entries import GIVES_UP, Action, Entry, Purpose, State
-from coexplorer.library.judge import Judge
 from coexplorer.library.permissions import ensure_understood, read_sharing, refuse_unseen
 from coexplorer.library.results import EditResult, describe_left_alone
 from coexplorer.library.settle import judge_share, note_settled
@@ -61,12 +61,12 @@ class Sharer:
 
     Args:
         context: What the session's modules share.
-        judge: Says whether the asset is still what was selected.
+        checks: Says whether the asset is still what was selected.
     """
 
-    def __init__(self, context: Context, judge: Judge) -> None:
+    def __init__(self, context: Context, checks: AssetChecks) -> None:
         self._context = context
-        self._judge = judge
+        self._checks = checks
         self._user: str | None = None
 
     async def share(self, attempt: Attempt) -> EditResult:
@@ -128,7 +128,7 @@ class Sharer:
         asset = await self._context.look(attempt.entry.asset_id)
         attempt.archived = None
         attempt.update_catalog = partial(self._context.remember, asset, at=asked)
-        await self._judge.ensure_fits(attempt, asset)
+        await self._checks.ensure_fits(attempt, asset)
 
     async def _settle_others(self, entry: Entry, now: Sharing) -> None:
         """Settle what of this asset was shared before and got no reply."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         find_field,
     )
     from coexplorer.query.format import format_query, format_term, format_text
-    from coexplorer.query.judge import fulfils, group_terms, spell_value
+    from coexplorer.query.matching import fulfils, group_terms, spell_value
     from coexplorer.query.narrow import narrow_text, narrow_to_tag
     from coexplorer.query.parse import parse_partial, parse_query, parse_value
     from coexplorer.query.remote import PlatformPart, platform_part
@@ -93,7 +93,7 @@ _ROOMS = {
         ("FIELDS", "FLAGS", "SORT_FIELDS", "QueryField", "ValueKind", "find_field"), "fields"
     ),
     **dict.fromkeys(("format_query", "format_term", "format_text"), "format"),
-    **dict.fromkeys(("fulfils", "group_terms", "spell_value"), "judge"),
+    **dict.fromkeys(("fulfils", "group_terms", "spell_value"), "matching"),
     **dict.fromkeys(("narrow_text", "narrow_to_tag"), "narrow"),
     **dict.fromkeys(("parse_partial", "parse_query", "parse_value"), "parse"),
     **dict.fromkeys(("PlatformPart", "platform_part"), "remote"),

@@ -19,7 +19,7 @@ from coexplorer.query.compare import find_beginning_of, split_glob, way_of
 from coexplorer.query.fields import SAME_FLAGS
 from coexplorer.query.fold import fold
 from coexplorer.query.format import format_query, format_term
-from coexplorer.query.judge import group_terms
+from coexplorer.query.matching import group_terms
 from coexplorer.query.scan import is_bare, quote
 from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, SortKey, Term, Word
 from coexplorer.query.values import Interval, interval, number_span

@@ -9,18 +9,18 @@ The modules:
     columns, facts,      model → cells: rows, details, Markdown (pure; all untrusted text is cleaned
     markdown, tagtext    here, by `coexplorer.text.clean`)
     windows              which rows of a long list are at hand (pure)
-    desk                 what the main screen, its actions and its feeds share: the search, marks,
+    main_state           what the main screen, its actions and its feeds share: the search, marks,
                          fields that are open, what is on its way (plain state)
     marks                what is marked, by which search, and how it looked then (pure)
     logpages             what the log shows, read a page at a time
-    sends                changes on their way, for an undo to wait for
+    in_flight            changes on their way, for an undo to wait for
     memory               searches, last tags, theme and drafts, in small files beside the journal
     external             $EDITOR, the mount's process, the config file
     themes               colours and the shared style sheet
     messages             what widgets tell their screen, in the past tense
     widgets/             show what they are given, post messages; never call the library
-    host                 what screens ask of the app: the app imports them, not they it
-    workbench            the main screen without its keys: widgets, desk, sizes, marks
+    app_protocol         what screens ask of the app: the app imports them, not they it
+    workbench            the main screen without its keys: widgets, state, sizes, marks
     feeds/               read the library for the widgets of the workbench, follow its events
     actions/             what each command of the main screen does: functions of the workbench, by
                          id; they call the library

@@ -32,7 +32,7 @@ from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.themes import STYLE, build_themes, choose_theme
 
 if TYPE_CHECKING:
-    from coexplorer.tui.host import MainHost
+    from coexplorer.tui.app_protocol import MainAppProtocol
 
 
 KEPT_NOTICES = 200
@@ -229,7 +229,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
     async def keep_frame(self) -> None:
         """Keep the screen that the next start opens with, if it can be had at once."""
-        if len(self.screen_stack) > 1 or self.main.desk.editing is not None:
+        if len(self.screen_stack) > 1 or self.main.state.editing is not None:
             return
         with suppress(TimeoutError, CatalogError):
             async with asyncio.timeout(LONGEST_LEAVE_S):
@@ -249,7 +249,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
     def typing(self) -> bool:
         """Whether keys go into a field, a question or $EDITOR."""
         screen = self.screen
-        fields = isinstance(screen, MainScreen) and screen.desk.editing is not None
+        fields = isinstance(screen, MainScreen) and screen.state.editing is not None
         return fields or self._editor.is_open or getattr(screen.focused, "takes_keys", False)
 
     async def until_calm(self) -> None:
@@ -283,5 +283,5 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
 if TYPE_CHECKING:
 
-    def _is_host(app: CoexplorerApp) -> MainHost:
+    def _serves_screens(app: CoexplorerApp) -> MainAppProtocol:
         return app

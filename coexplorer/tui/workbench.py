@@ -1,4 +1,4 @@
-"""The main screen without its keys: widgets, desk, sizes, marks. Actions and feeds work on it."""
+"""The main screen without its keys: widgets, state, sizes, marks. Actions and feeds work on it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from coexplorer.library.library import Library
 from coexplorer.models import AssetId
 from coexplorer.tui import external
 from coexplorer.tui.commands import Scope, Situation
-from coexplorer.tui.desk import Desk, Editing
 from coexplorer.tui.feeds.feeds import Feeds
 from coexplorer.tui.keys import key_of
+from coexplorer.tui.main_state import Editing, MainState
 from coexplorer.tui.screens.base import CommandScreen
 from coexplorer.tui.widgets.assetlist import AssetList
 from coexplorer.tui.widgets.details import Details, Rule
@@ -26,7 +26,7 @@ from coexplorer.tui.widgets.searchline import SearchLine
 from coexplorer.tui.widgets.viewstrip import ViewStrip
 
 if TYPE_CHECKING:
-    from coexplorer.tui.host import MainHost
+    from coexplorer.tui.app_protocol import MainAppProtocol
 
 TALL_ENOUGH = 30
 """Lines from which details are shown below the list by themselves."""
@@ -55,26 +55,26 @@ class Workbench(CommandScreen[None]):
         self.details = Details(id="details")
         self.prompt = Prompt(id="prompt")
         self.footer = Footer(id="footer")
-        self.desk = Desk(settings.views)
+        self.state = MainState(settings.views)
         self.feeds = Feeds(self)
         self._said: set[str] = set()
 
     @property
-    def coexplorer(self) -> MainHost:
+    def coexplorer(self) -> MainAppProtocol:
         """The app, as far as it is the main screen's business."""
-        return cast("MainHost", self.app)
+        return cast("MainAppProtocol", self.app)
 
     # What is going on
 
     @property
     def key_scope(self) -> Scope:
         """Keys belong to the fields while they are edited."""
-        return Scope.EDIT if self.desk.editing is not None else Scope.MAIN
+        return Scope.EDIT if self.state.editing is not None else Scope.MAIN
 
     @property
     def leaving_key(self) -> str:
         """The key that leaves the field with the cursor."""
-        if self.desk.editing is not None and not getattr(self.focused, "leaves", False):
+        if self.state.editing is not None and not getattr(self.focused, "leaves", False):
             return key_of("edit.leave")
         return super().leaving_key
 
@@ -96,38 +96,38 @@ class Workbench(CommandScreen[None]):
     def targets(self) -> list[AssetId]:
         """Return what an action works on: the marked ones, else the one under the cursor."""
         row = self.rows.current
-        return list(self.desk.marked) or ([row.id] if row else [])
+        return list(self.state.marked) or ([row.id] if row else [])
 
     @property
     def marks_others(self) -> bool:
         """Whether others than the asset under the cursor are marked."""
         row = self.rows.current
-        return any(row is None or marked != row.id for marked in self.desk.marked)
+        return any(row is None or marked != row.id for marked in self.state.marked)
 
     def situation(self) -> Situation:
         """Say what decides whether commands can run."""
-        fault = self.desk.browsing.fault
+        fault = self.state.browsing.fault
         return Situation(
             connected=True,
             current=self.rows.current is not None,
             rows=self.rows.windows.count,
-            marked=len(self.desk.marked),
+            marked=len(self.state.marked),
             query_fault=fault.message if fault else "",
-            can_repeat=self.desk.last_action is not None,
-            been_elsewhere=bool(self.desk.browsing.places),
+            can_repeat=self.state.last_action is not None,
+            been_elsewhere=bool(self.state.browsing.places),
             mount_fault=external.find_mount_fault(),
         )
 
     def show_footer(self) -> None:
         """Show the keys that matter now."""
         notes = []
-        if self.desk.editing is not None:
+        if self.state.editing is not None:
             notes += self._tell_marks()
-        elif self.desk.marked:
-            notes.append(self.desk.marked.describe())
-        if self.desk.range_start is not None:
+        elif self.state.marked:
+            notes.append(self.state.marked.describe())
+        if self.state.range_start is not None:
             notes.append(f"range: {key_of('mark.range')} ends it")
-        if self.desk.editing is not None and self.coexplorer.memory.standing:
+        if self.state.editing is not None and self.coexplorer.memory.standing:
             notes.insert(0, self.coexplorer.memory.standing)
         self.footer.show_commands(
             self.iter_footer(), self.coexplorer.keymap, note=" · ".join(notes)
@@ -135,7 +135,7 @@ class Workbench(CommandScreen[None]):
 
     def _tell_marks(self) -> list[str]:
         """Say that the fields belong to one asset, when others are marked."""
-        editing, marked = self.desk.editing, self.desk.marked
+        editing, marked = self.state.editing, self.state.marked
         others = len(marked) - (editing is not None and editing.asset_id in marked)
         if editing is None or not others:
             return []
@@ -147,13 +147,13 @@ class Workbench(CommandScreen[None]):
 
     def show_marks(self) -> None:
         """Show what is marked."""
-        self.rows.show_marks(frozenset(self.desk.marked))
+        self.rows.show_marks(frozenset(self.state.marked))
         self.show_footer()
 
     async def drop_lost_marks(self) -> None:
         """Take away the marks of assets that are no more."""
-        there = {row.id for row in await self.library.assets.rows(list(self.desk.marked))}
-        self.desk.marked.drop([marked for marked in self.desk.marked if marked not in there])
+        there = {row.id for row in await self.library.assets.rows(list(self.state.marked))}
+        self.state.marked.drop([marked for marked in self.state.marked if marked not in there])
         self.show_marks()
 
     def report_once(self, error: CoexplorerError) -> None:
@@ -174,7 +174,7 @@ class Workbench(CommandScreen[None]):
         """Return how large the details are by themselves, in the terminal as it is."""
         if self.app.size.height < TALL_ENOUGH:
             return "hidden"
-        return self.desk.size_chosen or "small"
+        return self.state.size_chosen or "small"
 
     def choose_size_of_fields(self, editing: Editing) -> str:
         """Return how large the details are while fields are open, in the terminal as it is."""

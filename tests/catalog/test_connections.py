@@ -24,7 +24,7 @@ from coexplorer.catalog.schema import APPLICATION_ID
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId, Membership
 from coexplorer.query import parse_query
-from tests.support.judge import make_records
+from tests.support.naive_search import make_records
 from tests.support.patience import stretched
 
 EVERYTHING = parse_query("is:any")
@@ -42,7 +42,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from coexplorer.catalog import Catalog
-from tests.support.judge import make_records
+from tests.support.naive_search import make_records
 records = make_records(60, int(sys.argv[2]))
 with Catalog.open(Path(sys.argv[1])) as catalog:
     for start in range(0, 60, 10):

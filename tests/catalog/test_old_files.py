@@ -1,8 +1,8 @@
 """A file that an earlier version made is brought up to date with everything in it.
 
 Each of ``files/version_*.sqlite3.xz`` was written by the program when that schema was its newest:
-5 has 60 assets of the samples, and 20 of `tests.support.judge.make_records`; the others have 60 of
-those, 4 also what is no id.
+5 has 60 assets of the samples, and 20 of `tests.support.naive_search.make_records`; the others
+have 60 of those, 4 also what is no id.
 """
 
 import lzma
@@ -22,7 +22,7 @@ from coexplorer.catalog.migrations import VERSION
 from coexplorer.catalog.packing import load_sample, mark_of, unpack
 from coexplorer.models import Record, is_asset_id
 from coexplorer.query import parse_query
-from tests.support.judge import find_naively, make_records
+from tests.support.naive_search import find_naively, make_records
 
 NOW = 1_780_000_000.0
 FILES = Path(__file__).parent / "files"

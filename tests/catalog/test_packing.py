@@ -12,7 +12,7 @@ from coexplorer.catalog import Catalog
 from coexplorer.catalog.packing import SAMPLE_NUMBER, build_sample, load_sample, mark_of, unpack
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId, Membership, Record
-from tests.support.judge import make_records
+from tests.support.naive_search import make_records
 
 
 def make(number: int, **more: object) -> Record:

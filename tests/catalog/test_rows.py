@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coexplorer.catalog import Catalog
 from coexplorer.catalog.rows import order_of, reduce_labels
 from coexplorer.query import parse_query
-from tests.support.judge import make_records
+from tests.support.naive_search import make_records
 
 ALPHABET = string.ascii_letters + string.digits + "-_.~:@ \u00e9\u65e5"
 NOW = 1_780_000_000.0

@@ -15,7 +15,7 @@ from coexplorer.errors import QueryError
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import FLAGS, Query, format_query, fulfils, parse_partial, parse_query
 from coexplorer.query.parse import MOST_TERMS
-from tests.support.judge import find_naively, make_records
+from tests.support.naive_search import find_naively, make_records
 from tests.support.queries import queries
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC).timestamp()

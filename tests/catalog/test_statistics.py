@@ -12,7 +12,7 @@ from coexplorer.assets import parse_asset
 from coexplorer.catalog import Catalog
 from coexplorer.models import Asset, AssetId, Membership, Record, Share
 from coexplorer.query import fold, narrow_to_tag, parse_query
-from tests.support.judge import find_naively, make_records
+from tests.support.naive_search import find_naively, make_records
 
 NOW = 1_780_000_000.0
 DAY_S = 86_400.0

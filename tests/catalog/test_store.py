@@ -18,7 +18,7 @@ from coexplorer.assets import parse_asset
 from coexplorer.catalog import Catalog
 from coexplorer.models import AssetId, Membership, Record
 from coexplorer.query import FLAGS, parse_query
-from tests.support.judge import find_naively, make_records
+from tests.support.naive_search import find_naively, make_records
 from tests.support.patience import stretched
 
 NOW = 1_780_000_000.0

@@ -9,7 +9,7 @@ import pytest
 
 from coexplorer.catalog import Catalog
 from coexplorer.models import AssetId, Dialect
-from tests.support.judge import make_records
+from tests.support.naive_search import make_records
 
 NOW = 1_780_000_000.0
 STALE_S = 30.0

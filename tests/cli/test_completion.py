@@ -16,7 +16,7 @@ from coexplorer.cli.shells import quote_for_bash, read_line
 from coexplorer.config import find_paths
 from coexplorer.config.embedded import EmbeddedServer, announce, claim
 from coexplorer.demo.asset import StoredAsset
-from coexplorer.library.glimpse import find_assets, find_changes, find_tags
+from coexplorer.library.completions import find_assets, find_changes, find_tags
 from coexplorer.models import Secret
 from coexplorer.query import SORT_FIELDS
 from tests.support.mounted import make_asset, mounting

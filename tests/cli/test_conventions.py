@@ -4,8 +4,8 @@ import click
 import pytest
 
 from coexplorer.cli.commands import ALIASES, COMMANDS, cli, find_color
-from coexplorer.cli.given import MayStandAlone
-from coexplorer.cli.words import is_term
+from coexplorer.cli.missing_values import MayStandAlone
+from coexplorer.cli.query_words import is_term
 from coexplorer.config import find_paths
 from tests.support.program import Program
 from tests.support.server import DERIVED, OLD, RAW, THEIRS

@@ -11,7 +11,7 @@ import pytest
 
 from coexplorer.cli.commands import COMMANDS, GROUPS, cli
 from coexplorer.cli.examples import EXAMPLES
-from coexplorer.cli.helping import TOPICS, list_topics
+from coexplorer.cli.help_pages import TOPICS, list_topics
 from coexplorer.cli.manpages import build_pages
 from coexplorer.cli.session import Invocation
 from coexplorer.query import FIELDS, parse_query

@@ -20,7 +20,7 @@ from coexplorer.config import load_settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.fields import replace_values
 from coexplorer.library import open_library
-from coexplorer.library.lists import parse_list
+from coexplorer.library.named_assets import parse_list
 from coexplorer.models import AssetId
 from tests.support.program import Program
 from tests.support.server import OLD, RAW, THEIRS, VIEWED, make_id

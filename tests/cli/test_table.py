@@ -8,10 +8,10 @@ import pytest
 from coexplorer.assets import asset_from_json
 from coexplorer.cli.cells import escape_json
 from coexplorer.cli.format import plural, size_text
-from coexplorer.cli.insight import fit_bar
 from coexplorer.cli.listing import _DEFAULT, _build_column
 from coexplorer.cli.narration import render_bar
 from coexplorer.cli.output import encode_asset
+from coexplorer.cli.stats import fit_bar
 from coexplorer.cli.table import Column, render_table
 from coexplorer.cli.values import is_zone
 from coexplorer.models import Membership

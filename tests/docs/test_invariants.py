@@ -97,7 +97,7 @@ def test_after_the_reply_to_an_edit_nothing_waits() -> None:
     # A reply that does not show the change is looked through; no cancellation ends that look.
     waits = [called(wait) for wait in find_waits(tree)]
     assert waits[-3:] == ["update", "_hear_no", "confirm_saved"]
-    look = find_definition("coexplorer.library.judge.Judge.confirm_saved")
+    look = find_definition("coexplorer.library.asset_checks.AssetChecks.confirm_saved")
     assert look is not None
     assert "shield=True" in ast.unparse(look)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.errors import CoexplorerError, FileTrouble, Refused
-from coexplorer.library import files, open_library, parts
+from coexplorer.library import files, open_library, part_files
 from tests.library.test_strangers import MINE, A, build_settings
 from tests.support.rawserver import Asked, head, raw_server, reply
 
@@ -27,7 +27,7 @@ async def test_a_file_without_size_and_end_is_given_up(
     if bound == "asset":
         monkeypatch.setattr(files, "_SLACK_BYTES", 10_000_000)
     else:
-        monkeypatch.setattr(parts, "_SPARE_BYTES", 10**18)
+        monkeypatch.setattr(part_files, "_SPARE_BYTES", 10**18)
 
     def answer(asked: Asked) -> Iterable[bytes]:
         if asked.path.endswith("/files"):
@@ -77,21 +77,21 @@ async def test_a_file_without_size_that_ends_comes_whole(tmp_path: Path) -> None
     ],
 )
 def test_what_is_said_to_be_kept_is_kept(tmp_path: Path, mark: str, said: str) -> None:
-    part = tmp_path / parts.name_part(A, "f")
+    part = tmp_path / part_files.name_part(A, "f")
 
     def fill_the_disk() -> None:
-        with parts.telling(tmp_path / "f", part):
+        with part_files.telling(tmp_path / "f", part):
             try:
                 part.write_bytes(b"x" * 10)
-                parts.mark_part(part, mark)
+                part_files.mark_part(part, mark)
                 raise OSError(errno.ENOSPC, "full")
             finally:
-                parts.drop_useless(part)
+                part_files.drop_useless(part)
 
     with pytest.raises(FileTrouble) as caught:
         fill_the_disk()
     assert said in caught.value.hint
-    assert parts.resume_at(part, 100) == ((10, mark) if mark else (0, ""))
+    assert part_files.resume_at(part, 100) == ((10, mark) if mark else (0, ""))
 
 
 @pytest.mark.parametrize("asset_size", [1000, None])
@@ -100,7 +100,7 @@ async def test_a_size_that_only_the_storage_says_does_not_fill_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: object, asset_size: int | None
 ) -> None:
     """It is refused before anything comes."""
-    monkeypatch.setattr(parts, "find_free", lambda _: 10_000_000_000)
+    monkeypatch.setattr(part_files, "find_free", lambda _: 10_000_000_000)
 
     def answer(asked: Asked) -> Iterable[bytes]:
         if asked.path.endswith("/files"):

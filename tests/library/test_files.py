@@ -9,7 +9,7 @@ from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, Refused
 from coexplorer.library import Library
-from coexplorer.library.parts import find_target, name_part
+from coexplorer.library.part_files import find_target, name_part
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry
 from tests.support.server import DERIVED, make_id

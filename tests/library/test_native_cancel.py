@@ -16,8 +16,8 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import JournalError
 from coexplorer.fields import replace_values
 from coexplorer.library import Library, open_library
-from coexplorer.library.finishing import finish_in_thread
 from coexplorer.library.journal import Journal
+from coexplorer.library.uncancelled import finish_in_thread
 from coexplorer.models import AssetId
 from tests.library.conftest import build_settings
 from tests.support.server import RAW

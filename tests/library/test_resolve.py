@@ -6,7 +6,7 @@ from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import AmbiguousAsset, NotFound, UnknownAssets
 from coexplorer.library import Library
-from coexplorer.library.lists import Named
+from coexplorer.library.named_assets import Named
 from tests.library.conftest import OpenSession, many_assets
 from tests.support.server import RAW, THEIRS, make_id
 

@@ -14,7 +14,7 @@ from coexplorer.query import (
     parse_partial,
     parse_query,
 )
-from tests.support.judge import find_naively, make_records
+from tests.support.naive_search import find_naively, make_records
 from tests.support.queries import WORDS, queries
 
 NOW = 1_777_593_600.0

@@ -92,7 +92,7 @@ async def test_search_filters_while_it_is_typed_and_escape_clears(
         await app.until_shown("2 of 9")
         await app.press("enter")
         assert app.main.focused is app.main.rows
-        assert app.main.desk.browsing.text == "ecephys"
+        assert app.main.state.browsing.text == "ecephys"
         await app.press("escape")
         await app.until_shown("1 All 8")
         await app.until(lambda: app.main.rows.windows.count == 8, "all again")
@@ -103,7 +103,7 @@ async def test_keys_typed_ahead_reach_the_field_that_they_open(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.pilot.press("/", *"atlas")
-        await app.until(lambda: app.main.desk.browsing.text == "atlas", "the whole word")
+        await app.until(lambda: app.main.state.browsing.text == "atlas", "the whole word")
         await app.until_shown("1 of 9")
 
 
@@ -120,7 +120,7 @@ async def test_a_mistake_is_shown_and_the_rest_still_filters(
         assert lines[typed + 1].startswith(" " * place + "^^^^ size: expected")
         await app.press("enter", "*")
         await app.until_shown("Mark all of the list: the search has a mistake")
-        assert not app.main.desk.marked
+        assert not app.main.state.marked
 
 
 async def test_what_to_write_instead_of_a_mistake_is_shown(
@@ -144,7 +144,7 @@ async def test_fields_and_tags_are_completed(server: DemoServer, settings: Setti
         await app.type("ec")
         await app.until_shown("  ecephys")
         await app.press("tab", "enter")
-        await app.until(lambda: app.main.desk.browsing.text == "tag:ecephys", "the tag taken")
+        await app.until(lambda: app.main.state.browsing.text == "tag:ecephys", "the tag taken")
         await app.until_shown("2 of 9")
 
 
@@ -155,7 +155,7 @@ async def test_up_brings_earlier_searches_back(server: DemoServer, settings: Set
         await app.press("enter", "escape", "/", "up")
         await app.until_shown("▸ atlas")
         await app.press("enter")
-        await app.until(lambda: app.main.desk.browsing.text == "atlas", "the earlier search")
+        await app.until(lambda: app.main.state.browsing.text == "atlas", "the earlier search")
 
 
 @pytest.mark.command("find.sort", "find.reverse")
@@ -187,7 +187,7 @@ async def test_views_are_opened_by_their_numbers(server: DemoServer, settings: S
             await app.press(key)
             await app.until(lambda: rows.windows.count == count, f"view {key}")  # noqa: B023  awaited at once
         await app.press("7")
-        assert app.main.desk.browsing.text == "used:never"
+        assert app.main.state.browsing.text == "used:never"
         await app.press("9")
         await app.until_shown("there is no view 9")
 
@@ -203,7 +203,7 @@ async def test_a_search_is_saved_as_a_view(server: DemoServer, settings: Setting
         await app.press("enter")
         await app.until_shown("[9 maps 1]")
         await app.press("1", "9")
-        await app.until(lambda: app.main.desk.browsing.text == "atlas", "the view's search")
+        await app.until(lambda: app.main.state.browsing.text == "atlas", "the view's search")
 
 
 @pytest.mark.command("move.back")
@@ -257,14 +257,14 @@ async def test_marks_are_set_one_by_one_by_range_and_all(
         await app.press("space", "space")
         await app.until_shown("2 marked", "●")
         await app.press("g", "space")
-        assert len(app.main.desk.marked) == 1
+        assert len(app.main.state.marked) == 1
         await app.press("g", "v", "j", "j", "v")
         await app.until_shown("3 marked")
         await app.press("*")
         await app.until_shown("8 marked")
         await app.press("_")
         await app.until_gone("marked")
-        assert not app.main.desk.marked
+        assert not app.main.state.marked
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 12)])
@@ -405,7 +405,7 @@ async def test_rows_that_were_read_for_an_earlier_list_are_not_shown_in_the_next
     async with running_app(server, settings) as app:
         rows = app.main.rows
         await app.until(lambda: rows.windows.find(0), "the list")
-        read = await app.library.assets.window(app.main.desk.browsing.query, offset=0, limit=BLOCK)
+        read = await app.library.assets.window(app.main.state.browsing.query, offset=0, limit=BLOCK)
         slow = Slow(app, monkeypatch, "window")
 
         async with anyio.create_task_group() as tasks:
@@ -457,7 +457,7 @@ async def test_what_a_search_finds_is_shown_before_it_is_counted(
         assert rows.current is not None
         slow.go_on.set()
         await app.until(lambda: rows.windows.count > BLOCK, "the count")
-        found = await app.library.assets.count(app.main.desk.browsing.query)
+        found = await app.library.assets.count(app.main.state.browsing.query)
         assert rows.windows.count == found
         await app.press("enter", "G")
         await app.until(lambda: rows.cursor == found - 1, "the last row")
@@ -490,6 +490,6 @@ async def test_a_search_that_is_opened_again_takes_another_term(
             await app.press("/")
             await app.type(term)
             await app.press("enter")
-        assert app.main.desk.browsing.text == "tag:ecephys tag:raw"
+        assert app.main.state.browsing.text == "tag:ecephys tag:raw"
         await app.press("/", "enter")
-        assert app.main.desk.browsing.text == "tag:ecephys tag:raw"
+        assert app.main.state.browsing.text == "tag:ecephys tag:raw"

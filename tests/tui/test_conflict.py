@@ -16,7 +16,7 @@ from tests.support.tui import Running, running_app
 async def edit_against(app: Running, key: str, text: str, **theirs: object) -> None:
     """Edit a field while somebody else changes the same one."""
     await app.press(key)
-    await app.until(lambda: app.main.desk.editing is not None, "the fields")
+    await app.until(lambda: app.main.state.editing is not None, "the fields")
     app.server.store.update(OUTSIDE, **theirs)
     await app.type(text)
     await app.press("ctrl+s")
@@ -172,7 +172,7 @@ async def test_rounds_of_a_conflict_leave_one_line_in_the_log(
             await app.press("L")
             await app.until_shown("Log: 1 change")
             await app.press("e")
-            await app.until(lambda: app.main.desk.editing is not None, "the fields")
+            await app.until(lambda: app.main.state.editing is not None, "the fields")
             await app.type(text)
             await app.press("enter")
             await app.until_shown("changed elsewhere")
@@ -207,7 +207,7 @@ async def test_it_says_who_changed_it_as_far_as_that_is_known(
         await app.until_gone("changed elsewhere")
         before = (await app.library.platform.fetch(AssetId(OUTSIDE))).asset.fields
         await app.press(key)
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         done = await app.library.changes.edit(
             AssetId(OUTSIDE), before, replace_values(before, {field: "another"})
         )
@@ -224,7 +224,7 @@ async def test_who_changed_it_is_said_whole_however_long_the_name_is(
     server.store.update(OUTSIDE, name="recording of a long night " * 4)
     async with running_app(server, settings, size=(columns, 24)) as app:
         await app.press("g", "d")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         server.store.update(OUTSIDE, description="theirs")
         await app.type("mine")
         await app.press("ctrl+s")
@@ -255,7 +255,7 @@ async def test_it_waits_for_the_end_of_what_is_typed_meanwhile(
         await app.type(" mine")
         with server.hooks.before("GET", "*/data_assets/*") as gate:
             await app.press("enter")
-            await app.until(lambda: app.main.desk.editing is None, "on its way")
+            await app.until(lambda: app.main.state.editing is None, "on its way")
             await app.press("j", "r")
             await app.type("1")
             gate.release()

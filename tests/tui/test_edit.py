@@ -14,7 +14,7 @@ NAME = "ecephys_655019_2023-04-03_18-17-07"
 
 
 def editor_of(app: Running) -> FieldsEditor:
-    editing = app.main.desk.editing
+    editing = app.main.state.editing
     assert editing is not None
     return editing.editor
 
@@ -35,7 +35,7 @@ async def test_a_name_is_edited_in_place_and_saved_by_enter(
         await app.until(lambda: app.stored(OUTSIDE).name == "open data!", "the new name")
         await app.until_shown("open data!")
         assert app.main.rows.has_focus
-        assert app.main.desk.editing is None
+        assert app.main.state.editing is None
 
 
 @pytest.mark.command("edit.start", "edit.save")
@@ -83,7 +83,7 @@ async def test_the_tags_end_in_a_comma_only_while_another_one_can_be_typed(
         await app.press("tab")
         await app.until_gone("pilot,")
         await app.press("ctrl+s")
-        await app.until(lambda: app.main.desk.editing is None, "closed")
+        await app.until(lambda: app.main.state.editing is None, "closed")
     assert server.log.find_all("PUT") == []
 
 
@@ -109,7 +109,7 @@ async def test_leaving_asks_only_when_something_was_typed(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("r", "escape")
-        await app.until(lambda: app.main.desk.editing is None, "left at once")
+        await app.until(lambda: app.main.state.editing is None, "left at once")
         await app.press("r")
         await app.type("x")
         await app.press("escape")
@@ -120,7 +120,7 @@ async def test_leaving_asks_only_when_something_was_typed(
         await app.press("escape")
         await app.until_shown("leave without saving?")
         await app.press("y")
-        await app.until(lambda: app.main.desk.editing is None, "left")
+        await app.until(lambda: app.main.state.editing is None, "left")
         assert app.stored(OUTSIDE).name == "open data"
 
 
@@ -128,7 +128,7 @@ async def test_an_empty_name_is_refused_in_place(server: DemoServer, settings: S
     async with running_app(server, settings) as app:
         await app.press("r", "ctrl+u", "enter")
         await app.until_shown("name: ", "change the name and try again")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields again")
+        await app.until(lambda: app.main.state.editing is not None, "the fields again")
         assert app.stored(OUTSIDE).name == "open data"
 
 
@@ -266,7 +266,7 @@ async def test_what_was_typed_when_the_app_ended_is_offered_again(
         await app.press("x")
         await app.until(lambda: any("Enter takes" in text for _, text in app.app.notices), "keys")
         await app.press("enter")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         app.main.rows.move_to(4)  # as where others have made newer assets since
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).name == "open data v2", "saved at last")
@@ -303,7 +303,7 @@ async def test_what_is_typed_behind_the_tags_is_another_tag(
     async with running_app(server, settings) as app:
         await app.go_to("Zebrafish atlas")
         await app.press("t", "escape")
-        await app.until(lambda: app.main.desk.editing is None, "left: nothing was typed")
+        await app.until(lambda: app.main.state.editing is None, "left: nothing was typed")
         await app.press("t")
         await app.type("keep")
         await app.press("enter")
@@ -334,7 +334,7 @@ async def test_the_end_of_a_long_text_is_seen_where_it_is_typed(
         await app.type("the-end")
         await app.until_shown("long the-end")
         await app.press("escape", "y")
-        await app.until(lambda: app.main.desk.editing is None, "closed")
+        await app.until(lambda: app.main.state.editing is None, "closed")
         await app.press("d")
         await app.type("the-end")
         await app.until_shown("the-end")
@@ -347,14 +347,14 @@ async def test_what_could_not_be_written_down_stays_in_its_field(
     async with running_app(server, settings) as app:
         server.log.clear()
         await app.press(key)
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.type("kept")
         with no_room_on_the_disk():
             await app.press("ctrl+s")
             await app.until(
                 lambda: any("nothing was sent" in t for _, t in app.app.notices), "told"
             )
-            await app.until(lambda: app.main.desk.editing is not None, "the fields again")
+            await app.until(lambda: app.main.state.editing is not None, "the fields again")
             assert "kept" in str(getattr(editor_of(app).mine, field))
             assert editor_of(app).at == field
         assert server.log.find_all("PUT") == []
@@ -384,7 +384,7 @@ async def test_a_draft_comes_back_in_the_field_it_was_in(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("t")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.type("keep")
         await app.until(lambda: editor_of(app).mine.tags == ("keep",), "typed")
         await app.settle()
@@ -396,7 +396,7 @@ async def test_a_draft_comes_back_in_the_field_it_was_in(
     async with running_app(server, settings) as app:
         await app.until_shown("you were editing open data")
         await app.press("enter")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         assert editor_of(app).at == "tags"
         await app.type("2")
         await app.press("enter")
@@ -436,7 +436,7 @@ async def test_blanks_that_are_left_out_around_a_name_are_named(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("r", "ctrl+u")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         app.paste(typed)
         await app.settle()
         await app.press("enter")
@@ -451,10 +451,10 @@ async def test_blanks_around_a_name_alone_are_nothing_to_save(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("r")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.type("  ")
         await app.press("enter")
-        await app.until(lambda: app.main.desk.editing is None, "closed")
+        await app.until(lambda: app.main.state.editing is None, "closed")
         assert not server.requests("PUT")
 
 
@@ -464,7 +464,7 @@ async def test_keys_go_to_the_start_and_the_end_of_a_long_description(
     server.store.update(OUTSIDE, description="line\n" * 60 + "last")
     async with running_app(server, settings) as app:
         await app.press("d")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.press("ctrl+home")
         await app.type("first ")
         await app.press("ctrl+end")

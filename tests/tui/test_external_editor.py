@@ -192,7 +192,7 @@ async def test_answers_are_taken_in_while_the_editor_is_open(
             await gate.arrived()
             await app.press("E")
             await app.until(lambda: app.app.typing, "the editor")
-        await app.until(lambda: not app.main.desk.sends.any, "the answer")
+        await app.until(lambda: not app.main.state.in_flight.any, "the answer")
         assert app.app.typing
         (entry,) = await app.library.log.entries()
         assert entry.state is State.APPLIED

@@ -43,7 +43,7 @@ def is_settled(app: Running, asset_id: str) -> Callable[[], Awaitable[bool]]:
     """Tell whether nothing of an asset is on its way, and why not is said and kept."""
 
     async def check() -> bool:
-        if app.main.rows.windows.ahead or app.main.desk.sends.any:
+        if app.main.rows.windows.ahead or app.main.state.in_flight.any:
             return False
         entry = next((e for e in await app.library.log.entries() if e.asset_id == asset_id), None)
         if entry is None or entry.state not in KEPT:
@@ -178,10 +178,10 @@ async def test_a_bulk_edit_is_stopped_in_the_middle_and_taken_up_again(
             await app.until_shown(" not sent", "r goes on")
             gate.release()
         assert isinstance(app.app.screen, PlanScreen)
-        assert any("keep" not in app.stored(row).tags for row in app.main.desk.marked)
+        assert any("keep" not in app.stored(row).tags for row in app.main.state.marked)
         await app.press("r")
         await app.until_shown("7 done, 1 failed", "you can read but not change", "ask its owner")
-        left = [row for row in app.main.desk.marked if "keep" not in app.stored(row).tags]
+        left = [row for row in app.main.state.marked if "keep" not in app.stored(row).tags]
         assert left == [VIEWED]
 
 

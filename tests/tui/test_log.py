@@ -84,8 +84,8 @@ async def test_a_refused_edit_is_given_up_and_its_text_stays_readable(
         await app.press("x")
         await app.until_shown("is not waiting for anything")
         await app.press("e")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
-        editing = app.main.desk.editing
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
+        editing = app.main.state.editing
         assert editing is not None
         assert editing.editor.mine.name == "RNA-seq reference!"
         assert editing.kept is None
@@ -102,8 +102,8 @@ async def test_a_refused_text_is_taken_up_again_in_the_fields(
         await app.press("e")
         await app.until(
             lambda: (
-                app.main.desk.editing is not None
-                and app.main.desk.editing.editor.mine.name == "RNA-seq reference!"
+                app.main.state.editing is not None
+                and app.main.state.editing.editor.mine.name == "RNA-seq reference!"
             ),
             "the text in the fields",
         )
@@ -113,7 +113,7 @@ async def test_a_refused_text_is_taken_up_again_in_the_fields(
         await app.type("?")
         await app.press("enter")
         await app.until(lambda: app.stored(VIEWED).name == "RNA-seq reference!?", "sent")
-        await app.until(lambda: app.main.desk.editing is None, "closed")
+        await app.until(lambda: app.main.state.editing is None, "closed")
         assert [entry.state for entry in await app.library.log.entries()] == ["applied"]
 
 
@@ -352,8 +352,8 @@ async def test_a_second_edit_goes_on_from_the_text_that_was_not_sent(
         await app.until_shown("kept as unsent")
         await app.until_shown("! ")
         await app.press("r")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
-        editing = app.main.desk.editing
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
+        editing = app.main.state.editing
         assert editing is not None
         assert editing.editor.mine.name == f"{name} one"
         await app.until(
@@ -361,20 +361,20 @@ async def test_a_second_edit_goes_on_from_the_text_that_was_not_sent(
         )
         if then == "escape":
             await app.press("escape")
-            await app.until(lambda: app.main.desk.editing is None, "left without a question")
+            await app.until(lambda: app.main.state.editing is None, "left without a question")
             (entry,) = await app.library.log.kept()
             assert entry.mine is not None
             assert entry.mine.name == f"{name} one"
             return
         await app.type(" two")
         await app.press("enter")
-        await app.until(lambda: not app.main.desk.sends.any, "nothing on its way")
+        await app.until(lambda: not app.main.state.in_flight.any, "nothing on its way")
         (entry,) = await app.library.log.kept()
         assert entry.mine is not None
         assert entry.mine.name == f"{name} one two"
         server.faults.clear()
         await app.press("r")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.press("enter")
         await app.until(lambda: app.stored(OUTSIDE).name == f"{name} one two", "sent")
         assert not await app.library.log.kept()
@@ -426,7 +426,7 @@ async def test_fields_opened_from_the_log_show_no_other_assets_facts(
         await app.until_shown("1 refused")
         await app.press("e")
         await app.until_shown("not in the catalog: deleted")
-        editing = app.main.desk.editing
+        editing = app.main.state.editing
         assert editing is not None
         assert editing.asset_id == VIEWED
         below = app.text().split("not in the catalog")[1]
@@ -506,12 +506,12 @@ async def test_a_discarded_text_is_left_again_without_a_question(
             await app.press("L")
             await app.until_shown("1 change")
             await app.press("e")
-            await app.until(lambda: app.main.desk.editing is not None, "the fields")
+            await app.until(lambda: app.main.state.editing is not None, "the fields")
             if typed:
                 await app.type(typed)
             await app.press("escape")
             if typed:
                 await app.until_shown("leave without saving?")
                 await app.press("y")
-            await app.until(lambda: app.main.desk.editing is None, "closed")
+            await app.until(lambda: app.main.state.editing is None, "closed")
         assert not app.app.memory.edits.take()

@@ -32,7 +32,7 @@ async def test_marked_assets_are_changed_as_a_plan_with_a_diff(
         assert app.stored(OUTSIDE).tags == app.stored(COMBINED).tags == ("keep",)
         await app.press("escape")
         await app.until_shown("keep", "1 All 8")
-        assert len(app.main.desk.marked) == 2
+        assert len(app.main.state.marked) == 2
         await app.press("u")
         await app.until_shown("undo: add tag keep, 2 assets, today", "-keep", "open data")
         assert app.stored(OUTSIDE).tags == ("keep",)
@@ -251,7 +251,7 @@ async def test_what_a_search_has_marked_must_be_in_it_still(
         assert app.stored(COMBINED).tags == ()
         await app.press("escape")
         # What was changed here may no longer match, and is marked anyway.
-        marks = app.main.desk.marked
+        marks = app.main.state.marked
         await app.until(lambda: len(marks) - len(marks.fits) > 1, "marks that are meant")
         assert AssetId(COMBINED) in marks.fits
 

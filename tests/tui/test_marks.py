@@ -120,7 +120,7 @@ async def test_it_acts_on_all_that_are_marked(
     async with running_app(server, settings) as app:
         if command == "triage.repeat":
             await app.press("G", "a")
-            await app.until(lambda: app.main.desk.last_action is not None, "something to repeat")
+            await app.until(lambda: app.main.state.last_action is not None, "something to repeat")
             await app.press("g")
         await mark_two(app)
         if command != "edit.external":  # it takes the terminal: see test_external_editor
@@ -175,7 +175,7 @@ async def test_marks_stay_for_a_second_change_and_go_with_what_is_deleted(
         await app.until_shown("2 done, 0 failed")
         await app.press("escape")
         await app.until_gone("2 marked")
-        assert not app.main.desk.marked
+        assert not app.main.state.marked
 
 
 def test_many_are_copied_a_line_each_and_attached_by_one_snippet() -> None:

@@ -52,7 +52,7 @@ def test_without_anything_that_is_edited_notices_stand_above_the_keys() -> None:
 
 async def open_conflict(app: Running) -> None:
     await app.press("r")
-    await app.until(lambda: app.main.desk.editing is not None, "the fields")
+    await app.until(lambda: app.main.state.editing is not None, "the fields")
     app.server.store.update(OUTSIDE, name="theirs")
     await app.type(" mine")
     await app.press("ctrl+s")
@@ -63,7 +63,7 @@ async def open_conflict(app: Running) -> None:
 
 async def open_conflict_of_text(app: Running) -> None:
     await app.press("d")
-    await app.until(lambda: app.main.desk.editing is not None, "the fields")
+    await app.until(lambda: app.main.state.editing is not None, "the fields")
     app.server.store.update(OUTSIDE, description="theirs\n" * 12)
     await app.type("mine")
     await app.press("ctrl+s")
@@ -74,12 +74,12 @@ async def open_conflict_of_text(app: Running) -> None:
 
 async def open_fields(app: Running) -> None:
     await app.press("e", "tab")
-    await app.until(lambda: app.main.desk.editing is not None, "the fields")
+    await app.until(lambda: app.main.state.editing is not None, "the fields")
 
 
 async def open_last_field(app: Running) -> None:
     await app.press("m")
-    await app.until(lambda: app.main.desk.editing is not None, "the fields")
+    await app.until(lambda: app.main.state.editing is not None, "the fields")
 
 
 async def open_search(app: Running) -> None:

@@ -73,7 +73,7 @@ async def open_sign_in(app: Running) -> None:
 
 
 async def open_delete(app: Running) -> None:
-    app.main.desk.marked.add(await app.library.assets.rows([AssetId(OLD)]))
+    app.main.state.marked.add(await app.library.assets.rows([AssetId(OLD)]))
     await app.press("D")
     await app.until_shown("Delete permanently")
 
@@ -81,7 +81,7 @@ async def open_delete(app: Running) -> None:
 def in_conflict(key: str, **theirs: object) -> Open:
     async def open_it(app: Running) -> None:
         await app.press(key)
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         app.server.store.update(OUTSIDE, **theirs)
         await app.type("mine")
         await app.press("ctrl+s")
@@ -288,7 +288,7 @@ async def test_without_a_field_pasted_text_is_no_command(
         app.send(b"/")
         app.paste("atlas\r")
         await app.until(
-            lambda: app.main.desk.browsing.text == "atlas", "behind the key that opens it"
+            lambda: app.main.state.browsing.text == "atlas", "behind the key that opens it"
         )
     assert server.log.find_all("PATCH") == []
 
@@ -320,7 +320,7 @@ async def test_ids_and_pages_that_are_pasted_into_the_search_find_their_assets(
         await app.until(lambda: app.main.rows.windows.count == found, f"{found} found")
         await app.press("enter")
         assert {
-            row.id for row in await app.library.assets.window(app.main.desk.browsing.query)
+            row.id for row in await app.library.assets.window(app.main.state.browsing.query)
         } == set(ids[:found])
 
 
@@ -430,9 +430,9 @@ async def test_words_that_come_as_keys_are_no_commands(
         await app.until_shown("nothing was pasted")
         await app.settle()
         assert app.app.screen is app.main
-        assert app.main.desk.editing is None
+        assert app.main.state.editing is None
         app.send(b"/atlas\r")  # the next keys are keys again
-        await app.until(lambda: app.main.desk.browsing.text == "atlas", "a search")
+        await app.until(lambda: app.main.state.browsing.text == "atlas", "a search")
     assert not server.log.find_all("PATCH")
     assert not server.log.find_all("PUT")
 
@@ -443,7 +443,7 @@ async def test_lines_that_come_as_keys_stay_in_the_field(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("t")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         app.send("".join(f"{line}{end}" for line in ("alpha", "beta gamma", "delta")).encode())
         await app.until(lambda: text_of(app) == "alpha, beta gamma, delta", "three tags")
         await app.press("enter")

@@ -146,7 +146,7 @@ async def test_the_tags_panel_narrows_the_list(server: DemoServer, settings: Set
         await app.type("atl")
         await app.until_gone("2  ecephys")
         await app.press("enter")
-        await app.until(lambda: app.main.desk.browsing.text == "tag:atlas", "the search")
+        await app.until(lambda: app.main.state.browsing.text == "tag:atlas", "the search")
         await app.until_shown("1 of 9")
 
 
@@ -177,7 +177,7 @@ async def test_tags_that_are_typed_before_they_are_read_are_looked_for_again(
         await app.until(lambda: any("nothing fits" in text for _, text in app.app.notices), "why")
         assert isinstance(app.app.screen, TagsScreen)
         await app.press("backspace", "backspace", "enter")
-        await app.until(lambda: app.main.desk.browsing.text == "tag:atlas", "the search")
+        await app.until(lambda: app.main.state.browsing.text == "tag:atlas", "the search")
 
 
 async def test_a_tag_that_is_chosen_in_a_search_narrows_it_to_the_number_that_was_counted(

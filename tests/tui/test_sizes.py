@@ -32,7 +32,7 @@ async def show_log(app: Running) -> None:
 
 async def show_conflict(app: Running) -> None:
     await app.press("r")
-    await app.until(lambda: app.main.desk.editing is not None, "the fields")
+    await app.until(lambda: app.main.state.editing is not None, "the fields")
     app.server.store.update(OUTSIDE, name="open data theirs")
     await app.type(" mine")
     await app.press("enter")
@@ -111,7 +111,7 @@ async def test_versions_in_conflict_are_broken_between_words(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("d")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         app.server.store.update(OUTSIDE, description="extraordinarily long words " * 3)
         await app.type("mine")
         await app.press("ctrl+s")
@@ -126,7 +126,7 @@ async def test_fields_on_a_low_screen_are_followed_by_the_other_facts_alone(
         await app.press("enter")
         await app.until_shown("created  ")
         await app.press("escape", "e")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.until(lambda: app.text().count("\nmount  ") == 1, "each field once")
         await app.until_shown("state  ")
 
@@ -137,8 +137,8 @@ async def test_each_field_is_on_the_screen_while_it_is_typed_into(
 ) -> None:
     async with running_app(server, settings, size=size) as app:
         await app.press("e")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
-        editing = app.main.desk.editing
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
+        editing = app.main.state.editing
         assert editing
         fields = list(editing.editor.query("Field, DescriptionArea"))
         assert len(fields) > 8, "with the keys of custom metadata"
@@ -156,7 +156,7 @@ async def test_fields_stay_and_keep_the_keys_whatever_becomes_of_the_size(
     field = {"r": "name", "d": "description", "t": "tags", "m": "mount"}[key]
     async with running_app(server, settings) as app:
         await app.press(key)
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.type("1")
         for number, size in enumerate([(120, 24), (120, 18), (40, 8), (120, 36), (200, 50)], 2):
             await app.pilot.resize_terminal(*size)
@@ -167,7 +167,7 @@ async def test_fields_stay_and_keep_the_keys_whatever_becomes_of_the_size(
             assert focused.region.height > 0
             assert focused.region.bottom <= size[1]
         await app.press("ctrl+s")
-        await app.until(lambda: app.main.desk.editing is None, "saved")
+        await app.until(lambda: app.main.state.editing is None, "saved")
         await app.until(lambda: "123456" in str(getattr(app.stored(OUTSIDE), field)), "all keys")
         assert app.main.rows.has_focus
         await app.until_shown("state ready")
@@ -178,16 +178,16 @@ async def test_after_fields_the_details_are_as_the_size_wants_them(
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("r")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.pilot.resize_terminal(80, 24)
         await app.press("escape")
-        await app.until(lambda: app.main.desk.editing is None, "left")
+        await app.until(lambda: app.main.state.editing is None, "left")
         assert app.main.size_name == "hidden"
         await app.press("r")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.pilot.resize_terminal(120, 36)
         await app.press("escape")
-        await app.until(lambda: app.main.desk.editing is None, "left")
+        await app.until(lambda: app.main.state.editing is None, "left")
         assert app.main.size_name == "small"
 
 

@@ -27,7 +27,7 @@ async def test_after_a_search_is_left_they_act_on_the_list(
     async with running_app(server, settings) as app:
         app.burst("/atlas\x1b?")
         await app.until(lambda: isinstance(app.app.screen, HelpScreen), "the help")
-        assert not app.main.desk.browsing.text
+        assert not app.main.state.browsing.text
 
 
 async def test_after_a_question_they_act_on_the_list(
@@ -61,9 +61,9 @@ async def test_after_fields_that_are_left_they_act_on_the_list(
     async with running_app(server, settings) as app:
         app.burst("r\x1bjj")
         await app.until(lambda: app.main.rows.cursor == 2, "two rows on")
-        assert app.main.desk.editing is None
+        assert app.main.state.editing is None
         app.burst("rx\x1by")
-        await app.until(lambda: app.main.desk.editing is None, "thrown away")
+        await app.until(lambda: app.main.state.editing is None, "thrown away")
 
 
 async def test_after_the_tags_panel_they_act_on_what_was_chosen(
@@ -101,7 +101,7 @@ async def test_a_tab_takes_the_completion_of_what_was_typed_before_it(
 ) -> None:
     async with running_app(server, settings) as app:
         app.burst("/ta\tsort\t\r")
-        await app.until(lambda: app.main.desk.browsing.text == "tag:sorted", "both completed")
+        await app.until(lambda: app.main.state.browsing.text == "tag:sorted", "both completed")
         app.burst("\x1bt\x15eceph\t\tx\r")
         await app.until(
             lambda: app.stored(DERIVED).mount == "ecephys_655019_sortedx", "the next field"
@@ -130,7 +130,7 @@ async def test_a_tab_waits_for_tags_that_are_still_being_read(
         await app.settle()
         assert app.main.search.typing
         may_end.set()
-        await app.until(lambda: app.main.desk.browsing.text == "tag:sorted", "completed")
+        await app.until(lambda: app.main.state.browsing.text == "tag:sorted", "completed")
         assert asked == 1
 
 

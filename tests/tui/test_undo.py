@@ -11,7 +11,7 @@ from coexplorer.library.bulk import CONCURRENCY
 from coexplorer.library.entries import Action, State
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
-from coexplorer.tui.doings import Doings
+from coexplorer.tui.recent_changes import RecentChanges
 from tests.support.server import COMBINED, OUTSIDE, RAW, make_id
 from tests.support.tui import Running, running_app
 
@@ -80,7 +80,7 @@ async def test_a_change_that_was_not_sent_is_named_and_given_up(
         await app.until_shown("which is not on the platform?")
         await app.press("y")
         await until_said(app, "given up, as the platform did not have it")
-        await app.until(lambda: not app.main.desk.sends.any, "nothing on its way")
+        await app.until(lambda: not app.main.state.in_flight.any, "nothing on its way")
         assert app.stored(OUTSIDE).archived
 
 
@@ -93,7 +93,7 @@ async def test_a_change_that_changed_nothing_does_not_hand_its_undo_to_another_o
         await app.press("+")
         await app.type("raw")
         await app.press("enter")
-        await app.until(lambda: not app.main.desk.sends.any, "nothing on its way")
+        await app.until(lambda: not app.main.state.in_flight.any, "nothing on its way")
         await app.press("u")
         await app.until_shown("undo: archive open data, today ")
 
@@ -127,7 +127,7 @@ async def test_a_redo_leaves_a_name_that_changed_elsewhere_and_keeps_the_text_in
 ) -> None:
     async def rename(app: Running, name: str) -> None:
         await app.press("r")
-        await app.until(lambda: app.main.desk.editing is not None, "the fields")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.press("ctrl+u")
         await app.type(name)
 
@@ -254,23 +254,23 @@ def made(batch: int, state: State = State.APPLIED) -> EditResult:
 
 @pytest.mark.parametrize("failure", [None, made(9, State.UNCHANGED), made(9, State.SKIPPED)])
 def test_only_what_went_well_since_the_last_failure_is_meant(failure: EditResult | None) -> None:
-    doings = Doings()
-    assert not doings.means_undo(1)
-    doings.note(made(3))
-    doings.note(made(2))  # an answer may come late
-    assert doings.means_undo(3)
-    assert doings.means_undo(2)
-    doings.note(failure)
-    assert not doings.means_undo(3)
-    doings.note(made(5))
-    assert doings.means_undo(5)
-    doings.note_undo(5, by=6)
-    assert not doings.means_undo(5)
-    assert not doings.means_undo(3)
-    assert doings.means_redo(6)
-    doings.note_redo(6, by=7)
-    assert doings.means_undo(7)
-    assert not doings.means_redo(6)
-    doings.note_undo(7, by=8)
-    doings.note(made(10))
-    assert not doings.means_redo(8)
+    recent = RecentChanges()
+    assert not recent.means_undo(1)
+    recent.note(made(3))
+    recent.note(made(2))  # an answer may come late
+    assert recent.means_undo(3)
+    assert recent.means_undo(2)
+    recent.note(failure)
+    assert not recent.means_undo(3)
+    recent.note(made(5))
+    assert recent.means_undo(5)
+    recent.note_undo(5, by=6)
+    assert not recent.means_undo(5)
+    assert not recent.means_undo(3)
+    assert recent.means_redo(6)
+    recent.note_redo(6, by=7)
+    assert recent.means_undo(7)
+    assert not recent.means_redo(6)
+    recent.note_undo(7, by=8)
+    recent.note(made(10))
+    assert not recent.means_redo(8)

@@ -33,7 +33,7 @@ def jump(screen: Workbench, rows: int) -> None:
     row, before = screen.rows.current, screen.rows.cursor
     move(screen, rows)
     if row is not None and screen.rows.cursor != before:
-        screen.desk.browsing.leave(row.id)
+        screen.state.browsing.leave(row.id)
 
 
 def move_page(screen: Workbench, share: float) -> None:
@@ -55,7 +55,7 @@ def next_pane(screen: Workbench) -> None:
 def go_back(screen: Workbench) -> None:
     """Go back to the last place."""
     row = screen.rows.current
-    place = screen.desk.browsing.go_back(row.id if row else None)
+    place = screen.state.browsing.go_back(row.id if row else None)
     if place is not None:
         screen.search.show_text(place.text)
         screen.strip.show_views(query=place.text)
@@ -64,7 +64,7 @@ def go_back(screen: Workbench) -> None:
 
 def open_view(screen: Workbench, number: int) -> None:
     """Put a view's query into the search."""
-    views = build_views(screen.desk.saved_views)
+    views = build_views(screen.state.saved_views)
     if number > len(views):
         screen.say(
             f"there is no view {number}; {key_of('view.save')} saves the search as one",
@@ -77,9 +77,9 @@ def open_view(screen: Workbench, number: int) -> None:
 def go_to(screen: Workbench, text: str) -> None:
     """Search for `text`, remembering where we were."""
     row = screen.rows.current
-    if text != screen.desk.browsing.text:
-        screen.desk.browsing.leave(row.id if row else None)
-    screen.desk.browsing.text = text
+    if text != screen.state.browsing.text:
+        screen.state.browsing.leave(row.id if row else None)
+    screen.state.browsing.text = text
     screen.search.show_text(text)
     screen.strip.show_views(query=text)
     screen.feeds.list.load(to_top=True)
@@ -87,11 +87,11 @@ def go_to(screen: Workbench, text: str) -> None:
 
 async def save_view(screen: Workbench) -> None:
     """Ask for a name and save the search under it."""
-    text = screen.desk.browsing.text.strip()
+    text = screen.state.browsing.text.strip()
     if not text:
         screen.say("search for something first: a view is a search with a name", severity="warning")
         return
-    names = {query: name for name, query in screen.desk.saved_views.items()}
+    names = {query: name for name, query in screen.state.saved_views.items()}
     name = await screen.prompt.ask("save this search as", value=names.get(text, ""))
     if name is None:
         return
@@ -100,7 +100,7 @@ async def save_view(screen: Workbench) -> None:
 
 async def _keep_view(screen: Workbench, name: str, text: str) -> None:
     """Save a search under a name; no name removes the view that has this search."""
-    views = screen.desk.saved_views
+    views = screen.state.saved_views
     old = next((key for key, query in views.items() if query == text), None)
     try:
         if old is not None and old != name:
@@ -122,8 +122,8 @@ def resize(screen: Workbench) -> None:
         order = ("hidden", "full")
     now = screen.size_name
     name = order[(order.index(now) + 1) % len(order)] if now in order else order[0]
-    screen.desk.size_chosen = name if name != "full" else screen.desk.size_chosen
-    screen.coexplorer.memory.remembered.details = screen.desk.size_chosen
+    screen.state.size_chosen = name if name != "full" else screen.state.size_chosen
+    screen.coexplorer.memory.remembered.details = screen.state.size_chosen
     screen.set_size(name)
     screen.restart("details", screen.feeds.details.load)
 
@@ -167,16 +167,16 @@ async def sort(screen: Workbench) -> None:
 
 def reverse(screen: Workbench) -> None:
     """Reverse the order."""
-    order = screen.desk.browsing.order
+    order = screen.state.browsing.order
     _sort(screen, SortKey(order.field, not order.descending))
 
 
 def _sort(screen: Workbench, key: SortKey) -> None:
-    screen.desk.browsing.sort_by(key)
+    screen.state.browsing.sort_by(key)
     remembered = screen.coexplorer.memory.remembered
     remembered.sort, remembered.descending = key.field, key.descending
     screen.coexplorer.memory.save()
-    screen.search.show_text(screen.desk.browsing.text)
+    screen.search.show_text(screen.state.browsing.text)
     row = screen.rows.current
     screen.feeds.list.load(go_to=row.id if row else None)
 

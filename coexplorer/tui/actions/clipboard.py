@@ -57,7 +57,7 @@ async def yank(screen: Workbench) -> None:
         for name, copied in texts.items()
     ]
     count = len(records)
-    title = f"copy of {count:,} marked" if screen.desk.marked else "copy"
+    title = f"copy of {count:,} marked" if screen.state.marked else "copy"
     chosen = await screen.prompt.choose(title, choices)
     if chosen is None:
         return

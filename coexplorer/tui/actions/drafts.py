@@ -131,7 +131,7 @@ async def _edit_on(screen: Workbench, path: Path, draft: EditDraft) -> None:
     edit.keep_draft(screen, draft.mine)
     if not screen.coexplorer.memory.edits.is_ours(path):
         drop_file(path)
-    screen.desk.resumed = draft.asset_id
+    screen.state.resumed = draft.asset_id
     screen.show_footer()
 
 

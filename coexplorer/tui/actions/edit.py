@@ -34,8 +34,8 @@ from coexplorer.library.validate import describe_tidied, tidy_fields
 from coexplorer.models import AssetId
 from coexplorer.tui import external
 from coexplorer.tui.actions import tagging
-from coexplorer.tui.desk import Editing
 from coexplorer.tui.keys import key_of
+from coexplorer.tui.main_state import Editing
 from coexplorer.tui.screens.base import CLOSE, OPEN
 
 if TYPE_CHECKING:
@@ -136,17 +136,17 @@ async def open_fields(
     # The editors are imported when they are first needed, not before the first frame.
     from coexplorer.tui.widgets.fields import FieldsEditor  # noqa: PLC0415
 
-    if screen.desk.editing is not None:
+    if screen.state.editing is not None:
         await _close(screen)
     schema = await screen.library.assets.metadata_schema()
     editor = FieldsEditor(base, mine=mine, first=field, schema=schema)
     # Painted once, with everything in its place.
     with screen.app.batch_update():
         size, height = screen.size_name, screen.app.size.height
-        screen.desk.editing = Editing(
+        screen.state.editing = Editing(
             asset_id, name, base, editor, size, height, field, kept, kept_text
         )
-        screen.set_size(screen.choose_size_of_fields(screen.desk.editing))
+        screen.set_size(screen.choose_size_of_fields(screen.state.editing))
         screen.rule.show_title(name)
         await screen.side.mount(editor, after=screen.rule)
         screen.show_footer()
@@ -158,7 +158,7 @@ async def open_fields(
 
 def keep_draft(screen: Workbench, mine: Fields) -> None:
     """Write down what was typed, if it is anything."""
-    editing = screen.desk.editing
+    editing = screen.state.editing
     if editing is None:
         return
     memory = screen.coexplorer.memory
@@ -176,14 +176,14 @@ def keep_draft(screen: Workbench, mine: Fields) -> None:
 
 def press_save(screen: Workbench) -> None:
     """Save what is in the fields."""
-    if screen.desk.editing is not None:
-        save(screen, screen.desk.editing.editor.mine)
+    if screen.state.editing is not None:
+        save(screen, screen.state.editing.editor.mine)
 
 
 def press_leave(screen: Workbench) -> None:
     """Leave the fields."""
-    if screen.desk.editing is not None:
-        editing = screen.desk.editing
+    if screen.state.editing is not None:
+        editing = screen.state.editing
         typed = editing.editor.typed
         if editing.kept_text is not None:
             mine = tidy_fields(editing.editor.mine, editing.kept_text)
@@ -203,7 +203,7 @@ async def leave(screen: Workbench, *, typed: bool) -> None:
 
 
 async def _close(screen: Workbench) -> None:
-    editing, screen.desk.editing = screen.desk.editing, None
+    editing, screen.state.editing = screen.state.editing, None
     if editing is None:
         await screen.release_keys(CLOSE)
         return
@@ -224,7 +224,7 @@ async def _close(screen: Workbench) -> None:
 
 def save(screen: Workbench, mine: Fields) -> None:
     """Close the fields and send them; the row shows at once what it will be."""
-    editing = screen.desk.editing
+    editing = screen.state.editing
     if editing is None:
         return
     screen.hold_keys(CLOSE)
@@ -267,7 +267,7 @@ async def _save(
     conflict: EditConflict | None = None
     try:
         # Counted before the fields close: an undo that is typed ahead takes this change.
-        with screen.desk.sends.one() as sending:
+        with screen.state.in_flight.one() as sending:
             async with shown_ahead(screen, asset_id, msgspec.structs.asdict(mine)):
                 await _close(screen)
                 sent = await _send(screen, asset_id, base, mine, kept)
@@ -275,9 +275,9 @@ async def _save(
                 conflict = sent
             else:
                 sending.result = sent
-                if asset_id == screen.desk.resumed:
+                if asset_id == screen.state.resumed:
                     # The cursor may be anywhere: its list was loaded before this was taken up.
-                    screen.desk.resumed = None
+                    screen.state.resumed = None
                     screen.say(f"saved: {mine.name}")
                     screen.feeds.list.load(go_to=asset_id)
     except (InvalidField, JournalError) as error:
@@ -343,7 +343,7 @@ async def _send_text(
 
 def _drop_draft(screen: Workbench, asset_id: AssetId) -> None:
     """Forget the draft of what was sent; fields that were opened since keep theirs."""
-    if screen.desk.editing is None or screen.desk.editing.asset_id != asset_id:
+    if screen.state.editing is None or screen.state.editing.asset_id != asset_id:
         screen.coexplorer.memory.drop_draft(asset_id)
 
 
@@ -365,7 +365,7 @@ async def shown_ahead(
     sent = ahead.begin(asset_id, values)
     try:
         screen.rows.redraw_rows()
-        if screen.desk.editing is None:  # else they follow when the fields close
+        if screen.state.editing is None:  # else they follow when the fields close
             await _show_details_of(screen, asset_id)
         yield
     finally:

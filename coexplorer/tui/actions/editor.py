@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def edit_external(screen: Workbench) -> None:
     """Open the assets as a text in $EDITOR."""
     text = await screen.library.changes.document(screen.targets())
-    await write(screen, text, text, fits=screen.desk.marked.fits, seen=screen.desk.marked.seen)
+    await write(screen, text, text, fits=screen.state.marked.fits, seen=screen.state.marked.seen)
 
 
 async def write(

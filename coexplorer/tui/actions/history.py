@@ -35,20 +35,20 @@ async def redo(screen: Workbench) -> None:
 
 
 async def _reverse(screen: Workbench, purpose: Purpose) -> None:
-    sends = screen.desk.sends
-    if sends.reversing:
-        screen.say(f"{sends.reversing} is still running: one press is enough")
+    in_flight = screen.state.in_flight
+    if in_flight.reversing:
+        screen.say(f"{in_flight.reversing} is still running: one press is enough")
         return
     # Of a change whose end nobody knows nothing can be undone: the one before it would be.
-    waits = sends.any
+    waits = in_flight.any
     if waits:
         screen.feeds.header.show("waiting for what is on its way")
         await screen.release_keys(OPEN)
     try:
-        async with sends.alone():
+        async with in_flight.alone():
             await _choose(screen, purpose, waited=waits)
     finally:
-        sends.reversing = ""
+        in_flight.reversing = ""
         screen.feeds.header.show("")
 
 
@@ -81,9 +81,9 @@ async def _choose(screen: Workbench, purpose: Purpose, *, waited: bool) -> None:
 
 
 async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waited: bool) -> None:
-    library, doings = screen.library, screen.desk.sends.doings
+    library, recent = screen.library, screen.state.in_flight.recent
     is_undo = purpose is Purpose.UNDO
-    meant = doings.means_undo(batch.id) if is_undo else doings.means_redo(batch.id)
+    meant = recent.means_undo(batch.id) if is_undo else recent.means_redo(batch.id)
     is_single = batch.standing + batch.kept == 1
     # It also says why it can't be, before anybody is asked.
     plan = await library.changes.plan_undo(batch.id, look=False) if is_single else None
@@ -106,8 +106,8 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
     else:
         await _reverse_many(screen, batch)
         return
-    screen.desk.sends.reversing = describe_purpose(batch)
-    screen.feeds.header.show(screen.desk.sends.reversing)
+    screen.state.in_flight.reversing = describe_purpose(batch)
+    screen.feeds.header.show(screen.state.in_flight.reversing)
     if plan is None:
         report = await library.changes.undo(batch.id)
     else:
@@ -138,13 +138,13 @@ async def _reverse_many(screen: Workbench, batch: Batch) -> None:
 
 
 def _note(screen: Workbench, batch: Batch, report: BatchReport) -> None:
-    doings = screen.desk.sends.doings
+    recent = screen.state.in_flight.recent
     if not report.applied:
-        doings.note(None)
+        recent.note(None)
     elif batch.purpose is Purpose.UNDO:
-        doings.note_redo(batch.id, report.batch_id)
+        recent.note_redo(batch.id, report.batch_id)
     else:
-        doings.note_undo(batch.id, report.batch_id)
+        recent.note_undo(batch.id, report.batch_id)
 
 
 def _tell(screen: Workbench, batch: Batch, report: BatchReport) -> None:

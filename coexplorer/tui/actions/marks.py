@@ -21,42 +21,42 @@ def toggle(screen: Workbench) -> None:
     row = screen.rows.current
     if row is None:
         return
-    if row.id in screen.desk.marked:
-        screen.desk.marked.drop([row.id])
+    if row.id in screen.state.marked:
+        screen.state.marked.drop([row.id])
     else:
-        screen.desk.marked.add([row])
+        screen.state.marked.add([row])
     screen.show_marks()
     screen.rows.move_by(1)
 
 
 async def mark_range(screen: Workbench) -> None:
     """Start a range, or mark from its start to here."""
-    if screen.desk.range_start is None:
-        screen.desk.range_start = screen.rows.cursor
+    if screen.state.range_start is None:
+        screen.state.range_start = screen.rows.cursor
         screen.show_footer()
         return
-    first, last = sorted((screen.desk.range_start, screen.rows.cursor))
-    screen.desk.range_start = None
+    first, last = sorted((screen.state.range_start, screen.rows.cursor))
+    screen.state.range_start = None
     rows = await screen.library.assets.window(
-        screen.desk.browsing.query, offset=first, limit=last - first + 1
+        screen.state.browsing.query, offset=first, limit=last - first + 1
     )
-    screen.desk.marked.add(rows)
+    screen.state.marked.add(rows)
     screen.show_marks()
 
 
 async def mark_all(screen: Workbench) -> None:
     """Mark everything that the search finds."""
-    query = screen.desk.browsing.query
+    query = screen.state.browsing.query
     judged = query if query.terms else Query((Flag("archived", negated=True),))
     fit = fit_query(judged, time.time())
-    screen.desk.marked.add(await screen.library.assets.window(query, limit=ALL), fit)
+    screen.state.marked.add(await screen.library.assets.window(query, limit=ALL), fit)
     screen.show_marks()
 
 
 def mark_none(screen: Workbench) -> None:
     """Clear all marks."""
-    screen.desk.marked.clear()
-    screen.desk.range_start = None
+    screen.state.marked.clear()
+    screen.state.range_start = None
     screen.show_marks()
 
 

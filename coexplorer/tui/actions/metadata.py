@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 async def set_metadata(screen: Workbench) -> None:
     """Ask for a key and its value, and plan that for the asset, or the marked ones."""
     row = screen.rows.current
-    chosen = list(screen.desk.marked) or ([row.id] if row else [])
+    chosen = list(screen.state.marked) or ([row.id] if row else [])
     if not chosen:
         return
     schema = await screen.library.platform.metadata_schema()
@@ -54,7 +54,7 @@ async def _ask(screen: Workbench, schema: MetadataSchema) -> Change | None:
 
 
 async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: Change) -> Plan:
-    fits = screen.desk.marked.fits if screen.desk.marked else None
+    fits = screen.state.marked.fits if screen.state.marked else None
     return await screen.library.changes.plan(chosen, change, fits=fits)
 
 

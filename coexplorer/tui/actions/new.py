@@ -49,7 +49,7 @@ async def delete(screen: Workbench) -> None:
             break
         asset = records[0].asset
         try:
-            if (fit := screen.desk.marked.fits.get(asset.id)) is not None:
+            if (fit := screen.state.marked.fits.get(asset.id)) is not None:
                 fit.ensure(records[0])
             await screen.library.changes.delete(asset.id, archive_first=first, shown=asset)
         except ChangedSince as error:
@@ -57,18 +57,18 @@ async def delete(screen: Workbench) -> None:
             known = list(records)  # it is shown once more, as it is now
             continue
         screen.say(f"deleted {asset.name}")
-        screen.desk.marked.drop([asset.id])
+        screen.state.marked.drop([asset.id])
         screen.show_marks()
         screen.feeds.list.load()
         return
     change = Change(delete=True, archive_first=first)
-    make = partial(screen.library.changes.plan, records, change, fits=screen.desk.marked.fits)
+    make = partial(screen.library.changes.plan, records, change, fits=screen.state.marked.fits)
     await carry_out(screen, make, len(records))
 
 
 def _tell_outside(screen: Workbench) -> str:
     """Say that some of what is marked is not in the list that is shown."""
-    outside = len(screen.desk.marked.outside)
+    outside = len(screen.state.marked.outside)
     return f"{plural(outside, 'asset')} of these not in the list that is shown" if outside else ""
 
 

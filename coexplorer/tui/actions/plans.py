@@ -36,7 +36,7 @@ async def carry_out(
     """
     from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
-    outside = screen.desk.marked.outside
+    outside = screen.state.marked.outside
     shown = PlanScreen(screen.library, make, count, outside=outside, written=written)
     report = await show_plan(screen, shown)
     return report is not None or shown.has_nothing
@@ -57,10 +57,10 @@ async def show_plan(screen: Workbench, shown: PlanScreen) -> BatchReport | None:
         return None
     if report is not None:
         for result in report.applied:
-            screen.desk.marked.note_own_change(result.asset_id)
+            screen.state.marked.note_own_change(result.asset_id)
         await screen.drop_lost_marks()
-        if any(result.asset_id in screen.desk.marked for result in report.applied):
-            many = screen.desk.marked.describe()
+        if any(result.asset_id in screen.state.marked for result in report.applied):
+            many = screen.state.marked.describe()
             screen.say(f"{many}, still: {key_of('mark.none')} unmarks them")
     screen.feeds.list.load()
     await screen.feeds.load_status()

@@ -33,10 +33,10 @@ async def open_with(screen: Workbench, text: str) -> None:
 async def open_search(screen: Workbench) -> None:
     """Open the search field."""
     row = screen.rows.current
-    screen.desk.browsing.leave(row.id if row else None)
-    screen.desk.values_known.clear()
+    screen.state.browsing.leave(row.id if row else None)
+    screen.state.values_known.clear()
     # What is typed is another term, not the end of the last one.
-    text = screen.desk.browsing.text.strip()
+    text = screen.state.browsing.text.strip()
     await screen.search.open_field(f"{text} " if text else "")
     screen.restart("values", partial(_read_ahead, screen))
 
@@ -45,11 +45,11 @@ def take_text(screen: Workbench, text: str, cursor: int) -> None:
     """Filter by what is typed, and offer what goes on from it."""
     if not screen.search.typing:
         return
-    changed = text != screen.desk.browsing.text
-    screen.desk.browsing.text = text
+    changed = text != screen.state.browsing.text
+    screen.state.browsing.text = text
     if changed:
         screen.strip.show_views(query=text)
-        screen.search.show_mistake(screen.desk.browsing.fault, text)
+        screen.search.show_mistake(screen.state.browsing.fault, text)
         screen.feeds.list.load(to_top=True)
     screen.restart("complete", partial(_complete, screen, text, cursor))
 
@@ -65,7 +65,7 @@ async def _complete(screen: Workbench, text: str, cursor: int) -> None:
     choices = [Choice(value, help=note) for value, note in found.choices]
     if found.kind == "value" and found.field in _LISTED and (not choices or found.field == "has"):
         values = await _find_values(screen, found.field)
-        uses = screen.desk.tags_known if found.field == "tag" else {}
+        uses = screen.state.tags_known if found.field == "tag" else {}
         choices += [
             Choice(
                 format_text(found.field, value),
@@ -80,7 +80,7 @@ async def _complete(screen: Workbench, text: str, cursor: int) -> None:
 
 async def _read_ahead(screen: Workbench) -> None:
     """Prepare what the first keys would have to wait for: the order of all assets, and tags."""
-    await screen.library.assets.prepare(screen.desk.browsing.query)
+    await screen.library.assets.prepare(screen.state.browsing.query)
     await _find_values(screen, "tag")
 
 
@@ -88,9 +88,9 @@ async def _find_values(screen: Workbench, field: str) -> Iterable[str]:
     """Return the values of a field; they are read once while a search is typed."""
     if field == "tag":
         return await tagging.know_tags(screen)
-    known = screen.desk.values_known.get(field)
+    known = screen.state.values_known.get(field)
     if known is None:
-        known = screen.desk.values_known[field] = await screen.library.assets.field_values(field)
+        known = screen.state.values_known[field] = await screen.library.assets.field_values(field)
     return known
 
 
@@ -106,8 +106,8 @@ def offer_history(screen: Workbench) -> None:
 def finish(screen: Workbench, text: str) -> None:
     """Close the field and keep the search in force."""
     text = text.strip()
-    is_other = text != screen.desk.browsing.text
-    screen.desk.browsing.text = text
+    is_other = text != screen.state.browsing.text
+    screen.state.browsing.text = text
     screen.coexplorer.memory.remember_search(text)
     _close(screen)
     if is_other:
@@ -120,8 +120,8 @@ def abandon(screen: Workbench) -> None:
     """Close the field and clear the search."""
     row = screen.rows.current
     _close(screen)
-    if screen.desk.browsing.text:
-        screen.desk.browsing.text = ""
+    if screen.state.browsing.text:
+        screen.state.browsing.text = ""
         screen.feeds.list.load(go_to=row.id if row else None, to_top=True)
         _show(screen)
 
@@ -132,16 +132,16 @@ def clear(screen: Workbench) -> None:
         screen.perform("details.open")
     elif screen.focused is screen.details:
         screen.set_focus(screen.rows)
-    elif screen.desk.range_start is not None:
-        screen.desk.range_start = None
+    elif screen.state.range_start is not None:
+        screen.state.range_start = None
         screen.show_footer()
-    elif screen.desk.marked:
-        screen.desk.marked.clear()
+    elif screen.state.marked:
+        screen.state.marked.clear()
         screen.show_marks()
-    elif screen.desk.browsing.text:
+    elif screen.state.browsing.text:
         row = screen.rows.current
-        screen.desk.browsing.leave(row.id if row else None)
-        screen.desk.browsing.text = ""
+        screen.state.browsing.leave(row.id if row else None)
+        screen.state.browsing.text = ""
         _show(screen)
         screen.feeds.list.load(go_to=row.id if row else None, to_top=True)
 
@@ -150,7 +150,7 @@ async def open_tags(screen: Workbench) -> None:
     """Show all tags with their counts, of what the search finds."""
     from coexplorer.tui.screens.tags import TagsScreen  # noqa: PLC0415  needed here only
 
-    browsing = screen.desk.browsing
+    browsing = screen.state.browsing
     counts = TagsScreen(screen.library, browsing.query, searching=bool(browsing.text.strip()))
     _narrow(screen, await screen.app.push_screen_wait(counts))
 
@@ -159,14 +159,14 @@ def _narrow(screen: Workbench, tag: str | None) -> None:
     if tag is None:
         return
     row = screen.rows.current
-    screen.desk.browsing.leave(row.id if row else None)
-    screen.desk.browsing.text = narrow_text(screen.desk.browsing.text, tag)
+    screen.state.browsing.leave(row.id if row else None)
+    screen.state.browsing.text = narrow_text(screen.state.browsing.text, tag)
     _show(screen)
     screen.feeds.list.load(to_top=True)
 
 
 def _show(screen: Workbench) -> None:
-    text = screen.desk.browsing.text
+    text = screen.state.browsing.text
     screen.search.show_text(text)
     screen.strip.show_views(query=text)
 

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 async def share(screen: Workbench) -> None:
     """Show who can see the asset under the cursor, and ask who should; or the marked ones."""
     row = screen.rows.current
-    chosen = list(screen.desk.marked) or ([row.id] if row else [])
+    chosen = list(screen.state.marked) or ([row.id] if row else [])
     if not chosen:
         return
-    sharing = None if screen.desk.marked else await _read(screen, chosen[0])
+    sharing = None if screen.state.marked else await _read(screen, chosen[0])
     known = await screen.library.assets.field_values("owner")
     addresses = [address for address in known if "@" in address]
     change = await _ask(screen, sharing, addresses)
@@ -89,7 +89,7 @@ def _go_on(answer: str, choices: Sequence[Choice]) -> str:
 
 async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: SharingChange) -> Plan:
     """Plan it; what it takes away from this user is in the plan, so whoever says yes means it."""
-    fits = screen.desk.marked.fits if screen.desk.marked else None
+    fits = screen.state.marked.fits if screen.state.marked else None
     plan = await screen.library.changes.plan(chosen, Change(sharing=change), fits=fits)
     return allow_losses(plan)
 

@@ -21,40 +21,40 @@ async def know_tags(screen: Workbench) -> dict[str, int]:
     Assets that have changed since are read again, for the next caller: what is typed does not
     wait for that.
     """
-    desk = screen.desk
-    if desk.tags_stale:
-        desk.tags_stale = False
+    state = screen.state
+    if state.tags_stale:
+        state.tags_stale = False
         screen.restart("tags", functools.partial(_read_tags, screen))
-    if not desk.tags_known:
-        await desk.tags_read.wait()
-    return desk.tags_known
+    if not state.tags_known:
+        await state.tags_read.wait()
+    return state.tags_known
 
 
 async def _read_tags(screen: Workbench) -> None:
-    desk = screen.desk
+    state = screen.state
     try:
-        desk.tags_known = dict(await screen.library.assets.tag_counts())
+        state.tags_known = dict(await screen.library.assets.tag_counts())
     except Exception:
-        desk.tags_stale = True  # the next key tries again
-        desk.tags_read.set()
+        state.tags_stale = True  # the next key tries again
+        state.tags_read.set()
         raise
-    desk.tags_read.set()
+    state.tags_read.set()
 
 
 def complete_tags(screen: Workbench, text: str, cursor: int) -> None:
     """Offer the tags that go on from what is typed."""
-    if screen.desk.editing is None:
+    if screen.state.editing is None:
         return
     start, end, typed = find_tag_at(text, cursor)
     choices = fit_tags(screen, typed, without=frozenset(parse_tags(text))) if typed else ()
-    screen.desk.editing.editor.offer_tags(choices, of=text, span=(start, end))
+    screen.state.editing.editor.offer_tags(choices, of=text, span=(start, end))
 
 
 def fit_tags(
     screen: Workbench, typed: str, *, without: frozenset[str] = frozenset()
 ) -> list[Choice]:
     """Return the known tags that contain what is typed: those used last, then the most used."""
-    counts = screen.desk.tags_known
+    counts = screen.state.tags_known
     last = screen.coexplorer.memory.remembered.tags
     tags = (tag for tag in dict.fromkeys([*last, *counts]) if tag not in without)
     fitting = fit_values(tags, typed, MOST_TAGS)

@@ -16,8 +16,8 @@ from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.actions import edit, tagging
 from coexplorer.tui.actions.plans import carry_out
-from coexplorer.tui.desk import Repeatable
 from coexplorer.tui.keys import QuickAction
+from coexplorer.tui.main_state import Repeatable
 from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 async def do(screen: Workbench, action: Repeatable) -> None:
     """Do an action to the marked assets, as a plan, or to the one under the cursor, at once."""
-    screen.desk.last_action = action
+    screen.state.last_action = action
     row = screen.rows.current
-    if screen.desk.marked:
+    if screen.state.marked:
         first = await _first_marked(screen) or row
         if first is not None:
-            chosen = list(screen.desk.marked)
+            chosen = list(screen.state.marked)
             make = partial(_plan, screen, chosen, action.change(first))
             await carry_out(screen, make, len(chosen))
         return
     if row is None:
         return
     screen.rows.move_by(1)
-    with screen.desk.sends.one() as sending:
+    with screen.state.in_flight.one() as sending:
         result = sending.result = await _do_one(screen, row, action.change(row))
     if result is not None and result.state is State.UNCHANGED:
         screen.say(f"{action.title}: nothing to do for {row.name}")
@@ -47,14 +47,14 @@ async def do(screen: Workbench, action: Repeatable) -> None:
 
 async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: Change) -> Plan:
     """Plan a change of marked assets: what a search has marked must be in it still."""
-    fits, seen = screen.desk.marked.fits, screen.desk.marked.seen
+    fits, seen = screen.state.marked.fits, screen.state.marked.seen
     return note_changes(await screen.library.changes.plan(chosen, change, fits=fits), seen)
 
 
 async def _first_marked(screen: Workbench) -> Row | None:
     """Return the first marked row at hand, which says what a toggle does to all of them."""
     known = {row.id: row for _, row in screen.rows.windows.iter_known()}
-    return next((known[marked] for marked in screen.desk.marked if marked in known), None)
+    return next((known[marked] for marked in screen.state.marked if marked in known), None)
 
 
 async def _do_one(screen: Workbench, row: Row, change: Change) -> EditResult | None:
@@ -96,8 +96,8 @@ async def add_tag(screen: Workbench) -> None:
 async def remove_tag(screen: Workbench) -> None:
     """Ask for tags and take them away."""
     row = screen.rows.current
-    if screen.desk.marked:
-        marked = await screen.library.assets.rows(list(screen.desk.marked))
+    if screen.state.marked:
+        marked = await screen.library.assets.rows(list(screen.state.marked))
         own = tuple(dict.fromkeys(tag for each in marked for tag in each.tags))
     else:
         own = row.tags if row else ()
@@ -149,8 +149,8 @@ async def _ask_tags(
 
 async def repeat(screen: Workbench) -> None:
     """Do the last action again."""
-    if screen.desk.last_action is not None:
-        await do(screen, screen.desk.last_action)
+    if screen.state.last_action is not None:
+        await do(screen, screen.state.last_action)
 
 
 async def quick(screen: Workbench, action: QuickAction) -> None:

@@ -12,7 +12,7 @@ from coexplorer.metadata import UNKNOWN
 from coexplorer.models import Asset, AssetId, Record
 from coexplorer.tui.columns import FLIGHT, Line, Role
 from coexplorer.tui.facts import LABEL, build_facts, build_rest
-from coexplorer.tui.feeds.fed import Fed
+from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 
 DETAILS_PAUSE_S = 0.12
 """Details follow when the cursor has rested for so long: while a key is held they stay."""
@@ -23,7 +23,7 @@ GONE = "this asset is not in the catalog: deleted, or not shared with you any mo
 class DetailsFeed:
     """Feeds the pane below the list, or beside it."""
 
-    def __init__(self, screen: Fed) -> None:
+    def __init__(self, screen: ScreenProtocol) -> None:
         self._screen = screen
         self._library = screen.library
         self.record: Record | None = None
@@ -62,7 +62,7 @@ class DetailsFeed:
 
     @property
     def _wanted(self) -> AssetId | None:
-        editing, row = self._screen.desk.editing, self._screen.rows.current
+        editing, row = self._screen.state.editing, self._screen.rows.current
         return editing.asset_id if editing is not None else row.id if row is not None else None
 
     async def show(self) -> None:
@@ -71,7 +71,7 @@ class DetailsFeed:
         cells = screen.details.size.width
         if not screen.details_shown or not cells:
             return
-        record, editing = self.record, screen.desk.editing
+        record, editing = self.record, screen.state.editing
         if editing is not None and (record is None or record.asset.id != editing.asset_id):
             # Nothing below the fields is about another asset.
             screen.details.show_facts(
@@ -82,8 +82,8 @@ class DetailsFeed:
             screen.rule.show_title("")
             screen.details.show_facts((), same_asset=True)
             return
-        same = screen.desk.details_of == record.asset.id
-        screen.desk.details_of = record.asset.id
+        same = screen.state.details_of == record.asset.id
+        screen.state.details_of = record.asset.id
         if editing is not None:
             # The fields are above, as they are typed.
             screen.details.show_facts(build_rest(record, cells, None), same_asset=same)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from coexplorer.tui.feeds.details import DetailsFeed
-from coexplorer.tui.feeds.fed import Fed
 from coexplorer.tui.feeds.header import HeaderFeed
 from coexplorer.tui.feeds.listing import ListFeed
+from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 
 
 class Feeds:
@@ -17,7 +17,7 @@ class Feeds:
         details: The asset under the cursor.
     """
 
-    def __init__(self, screen: Fed) -> None:
+    def __init__(self, screen: ScreenProtocol) -> None:
         self._screen = screen
         self.header = HeaderFeed(screen)
         self.list = ListFeed(screen, self.header)

@@ -8,7 +8,7 @@ from coexplorer.library.status import Status
 from coexplorer.models import AssetId
 from coexplorer.query import parse_partial
 from coexplorer.tui import external
-from coexplorer.tui.feeds.fed import Fed
+from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.header import build_header
 
@@ -23,7 +23,7 @@ class HeaderFeed:
         note: What stands in the place of the freshness.
     """
 
-    def __init__(self, screen: Fed) -> None:
+    def __init__(self, screen: ScreenProtocol) -> None:
         self._screen = screen
         self._library = screen.library
         self.status: Status | None = None
@@ -63,7 +63,7 @@ class HeaderFeed:
         """Count what each view finds."""
         if pause:
             await asyncio.sleep(COUNTS_PAUSE_S)
-        views = build_views(self._screen.desk.saved_views)
+        views = build_views(self._screen.state.saved_views)
         for view in views:
             query, fault = parse_partial(view.query)
             if fault is None:

@@ -9,8 +9,8 @@ import msgspec
 
 from coexplorer.models import AssetId
 from coexplorer.tui.columns import NOTHING_FITS, NOTHING_READ, NOTHING_YET, show_count
-from coexplorer.tui.feeds.fed import Fed
 from coexplorer.tui.feeds.header import HeaderFeed
+from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 from coexplorer.tui.keys import key_of, show_key
 from coexplorer.tui.screens.base import LIST, START
 from coexplorer.tui.windows import BLOCK
@@ -33,7 +33,7 @@ class ListFeed:
         failure: Why nothing was read from the platform; empty while nothing failed.
     """
 
-    def __init__(self, screen: Fed, header: HeaderFeed) -> None:
+    def __init__(self, screen: ScreenProtocol, header: HeaderFeed) -> None:
         self._screen = screen
         self._library = screen.library
         self._header = header
@@ -85,7 +85,7 @@ class ListFeed:
     async def load_now(self) -> None:
         """Read it, and show it."""
         screen, library = self._screen, self._library
-        query, goal, rows_list = screen.desk.browsing.query, self._goal, screen.rows
+        query, goal, rows_list = screen.state.browsing.query, self._goal, screen.rows
         current, moved = rows_list.current, rows_list.moved
         wanted = goal.asset_id if goal is not None else current.id if current is not None else None
         place = await library.assets.position(wanted, query) if wanted is not None else None
@@ -101,7 +101,7 @@ class ListFeed:
         if not rows and count:
             offset = (count - 1) // BLOCK * BLOCK
             rows = await library.assets.window(query, offset=offset, limit=BLOCK)
-        order = screen.desk.browsing.order
+        order = screen.state.browsing.order
 
         def show(known: int) -> None:
             cursor = place + rows_list.moved - moved
@@ -133,27 +133,29 @@ class ListFeed:
         self.show_found(count)
         self._header.show()
         screen.show_footer()
-        if screen.desk.marked:
+        if screen.state.marked:
             screen.restart("marks", self.load_outside)
 
     async def load_outside(self) -> None:
         """Find the marked assets that are not in the list: actions are about them, too."""
         screen = self._screen
-        found = frozenset(await self._library.assets.ids(screen.desk.browsing.query))
-        screen.desk.marked.note_outside([each for each in screen.desk.marked if each not in found])
+        found = frozenset(await self._library.assets.ids(screen.state.browsing.query))
+        screen.state.marked.note_outside(
+            [each for each in screen.state.marked if each not in found]
+        )
         screen.show_footer()
 
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses; if it is another list by then, it asks again."""
         generation = self._screen.rows.windows.generation
         rows = await self._library.assets.window(
-            self._screen.desk.browsing.query, offset=offset, limit=limit
+            self._screen.state.browsing.query, offset=offset, limit=limit
         )
         if generation == self._screen.rows.windows.generation:
             self._screen.rows.supply(offset, rows)
 
     def _empty_note(self) -> str:
-        if self._screen.desk.browsing.text.strip():
+        if self._screen.state.browsing.text.strip():
             if self._header.status is None or self._header.status.complete:
                 typing = self._screen.search.typing
                 return NOTHING_FITS.format(
@@ -179,6 +181,6 @@ class ListFeed:
         self._found = count
         total = self._header.status.total if self._header.status else None
         plus = self._header.status is not None and not self._header.status.complete
-        text = show_count(count, total if screen.desk.browsing.text.strip() else None, plus=plus)
-        screen.search.show_mistake(screen.desk.browsing.fault, screen.desk.browsing.text)
+        text = show_count(count, total if screen.state.browsing.text.strip() else None, plus=plus)
+        screen.search.show_mistake(screen.state.browsing.fault, screen.state.browsing.text)
         screen.search.show_found(text)

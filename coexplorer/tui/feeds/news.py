@@ -22,8 +22,8 @@ from coexplorer.library.events import (
 )
 from coexplorer.text import clean
 from coexplorer.tui import external
-from coexplorer.tui.feeds.fed import Fed
 from coexplorer.tui.feeds.feeds import Feeds
+from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 from coexplorer.tui.widgets.header import show_clock
 
 WAIT_OVER_S = 1.5
@@ -36,7 +36,7 @@ CHANGES_PAUSE_S = 0.15
 class News:
     """Takes the library's events over into the feeds of a screen."""
 
-    def __init__(self, screen: Fed, feeds: Feeds) -> None:
+    def __init__(self, screen: ScreenProtocol, feeds: Feeds) -> None:
         self._screen = screen
         self._library = screen.library
         self._feeds = feeds
@@ -94,7 +94,7 @@ class News:
     def _take_outcome(self, event: EditApplied | EditFailed) -> None:
         screen = self._screen
         if isinstance(event, EditApplied):
-            screen.desk.marked.note_own_change(event.asset_id)
+            screen.state.marked.note_own_change(event.asset_id)
             screen.coexplorer.settle(event.asset_id)
         screen.restart("status", self._feeds.load_status)
 
@@ -131,7 +131,7 @@ class News:
             await asyncio.sleep(CHANGES_PAUSE_S)
         finally:
             self._changing = False
-        self._screen.desk.tags_stale = True
+        self._screen.state.tags_stale = True
         # Shown with the list: the header has no asset that the list has not.
         self._header.status = await self._library.status()
         self._feeds.list.load()

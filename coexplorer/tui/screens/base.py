@@ -25,7 +25,7 @@ from coexplorer.tui.terminal.screen import TerminalScreen
 from coexplorer.tui.widgets.notices import NoticeKeeper
 
 if TYPE_CHECKING:
-    from coexplorer.tui.host import Host
+    from coexplorer.tui.app_protocol import AppProtocol
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -79,9 +79,9 @@ class CommandScreen(TerminalScreen[Result]):
         self.notices = NoticeKeeper(self, self.keeps_clear)
 
     @property
-    def coexplorer(self) -> Host:
+    def coexplorer(self) -> AppProtocol:
         """The app, as far as it is a screen's business."""
-        return cast("Host", self.app)
+        return cast("AppProtocol", self.app)
 
     @property
     def key_scope(self) -> Scope:

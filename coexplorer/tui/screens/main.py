@@ -71,7 +71,7 @@ class MainScreen(Workbench):
     def compose(self) -> ComposeResult:
         """Lay the screen out."""
         # Before anything is in it: a class that comes later has all styles worked out again.
-        self.desk.size_chosen = self.coexplorer.memory.remembered.details
+        self.state.size_chosen = self.coexplorer.memory.remembered.details
         self.show_size(self.choose_size())
         yield self.header
         yield self.strip
@@ -87,7 +87,7 @@ class MainScreen(Workbench):
     def on_mount(self) -> None:
         """Read the first rows; everything else follows them."""
         remembered = self.coexplorer.memory.remembered
-        self.desk.browsing.sort = SortKey(remembered.sort, remembered.descending)
+        self.state.browsing.sort = SortKey(remembered.sort, remembered.descending)
         self.set_size(self.choose_size())
         self.set_focus(self.rows)
         if self.coexplorer.holds_output:
@@ -97,7 +97,7 @@ class MainScreen(Workbench):
         self.call_after_refresh(self._after_first_frame)
 
     def _after_first_frame(self) -> None:
-        self.strip.show_views(build_views(self.desk.saved_views), query=self.desk.browsing.text)
+        self.strip.show_views(build_views(self.state.saved_views), query=self.state.browsing.text)
         self.feeds.header.show()
         self.show_footer()
         self.start("listen", self.news.listen)
@@ -111,7 +111,7 @@ class MainScreen(Workbench):
         """Replace the first frame once everything that it shows can be shown."""
         try:
             if text := self.coexplorer.typed_search:
-                self.desk.browsing.text = text
+                self.state.browsing.text = text
                 await asyncio.gather(self.feeds.load_searched(), search.open_with(self, text))
                 await self.release_keys(START)
             else:
@@ -121,11 +121,11 @@ class MainScreen(Workbench):
 
     async def show_start(self) -> None:
         """Show what the next start opens with."""
-        self.desk.browsing = Browsing(sort=self.desk.browsing.sort)
-        self.desk.marked.clear()
-        self.desk.range_start = None
+        self.state.browsing = Browsing(sort=self.state.browsing.sort)
+        self.state.marked.clear()
+        self.state.range_start = None
         self.search.show_text("")
-        self.strip.show_views(build_views(self.desk.saved_views), query="")
+        self.strip.show_views(build_views(self.state.saved_views), query="")
         self.show_marks()
         self.set_focus(self.rows)
         await self.feeds.load_start(to_top=True)
@@ -139,7 +139,7 @@ class MainScreen(Workbench):
             width=place.width,
             height=place.height - HEAD,
             columns=self.rows.columns,
-            sort=self.desk.browsing.sort,
+            sort=self.state.browsing.sort,
             pens={role: pen_of(self.rows.find_style(f"role--{role}")) for role in Role},
             text=pen_of(self.rows.find_style("")),
             cursor=pen_of(self.rows.find_style("list--cursor")),
@@ -156,7 +156,7 @@ class MainScreen(Workbench):
         self.coexplorer.begin_output()
         if super().run_key(key):
             return True
-        action = self.coexplorer.keymap.quick.get(key) if self.desk.editing is None else None
+        action = self.coexplorer.keymap.quick.get(key) if self.state.editing is None else None
         if action is not None and self.rows.current is not None:
             self.begin(key, functools.partial(triage.quick, self, action))
         return action is not None
@@ -172,9 +172,9 @@ class MainScreen(Workbench):
 
     def on_resize(self) -> None:
         """Fit what is shown to the terminal."""
-        if self.desk.editing is not None:
+        if self.state.editing is not None:
             # The fields stay, and keep the keys.
-            self.show_size(self.choose_size_of_fields(self.desk.editing))
+            self.show_size(self.choose_size_of_fields(self.state.editing))
         else:
             self.set_size(self.choose_size())
         self.call_after_refresh(self._fit)
@@ -187,7 +187,7 @@ class MainScreen(Workbench):
 
     def on_row_highlighted(self) -> None:
         """Let the details follow, when the cursor rests."""
-        if self.desk.editing is None:
+        if self.state.editing is None:
             self.feeds.details.follow_cursor()
 
     async def on_details_resized(self) -> None:

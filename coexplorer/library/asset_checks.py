@@ -38,8 +38,8 @@ _DELETING_S = 1.0
 """How long a platform may go on showing what it has just deleted."""
 
 
-class Judge:
-    """Asks the platform about one asset, and judges the answer.
+class AssetChecks:
+    """Asks the platform about one asset, and checks the answer.
 
     Args:
         context: What the session's modules share.
@@ -177,7 +177,7 @@ class Judge:
             return None
 
     async def ensure_fits(self, attempt: Attempt, asset: Asset) -> None:
-        """Judge an asset that was just read by what it was selected by.
+        """Check an asset that was just read by what it was selected by.
 
         Raises:
             NoLongerFits: It has changed since.
@@ -194,8 +194,8 @@ class Judge:
         if entry.action is Action.DELETE and (entry.fit is None or entry.fit.shown is None):
             _ensure_as_noted(entry, asset)
 
-    async def judge_again(self, attempt: Attempt, asset: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
-        """Judge an asset that was read once more, right before an archive or delete is repeated."""
+    async def check_again(self, attempt: Attempt, asset: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
+        """Check an asset that was read once more, right before an archive or delete is repeated."""
         attempt.archived = None
         try:
             await self.ensure_fits(attempt, asset)
@@ -245,7 +245,7 @@ def allow_unfit(entry: Entry) -> Entry:
 
 
 def _ensure_as_noted(entry: Entry, asset: Asset) -> None:
-    """Judge what is to be deleted by the little that is known of what was shown.
+    """Check what is to be deleted by the little that is known of what was shown.
 
     Nothing was written down of it where the catalog did not know the asset, or by older versions.
 

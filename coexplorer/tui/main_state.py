@@ -1,6 +1,6 @@
 """What the main screen, its actions and its feeds share: plain state, without a widget's methods.
 
-Who changes it shows it: the desk tells nobody.
+Who changes it shows it: it tells nobody.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from coexplorer.fields import Fields
 from coexplorer.library.plans import Change
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.browsing import Browsing
+from coexplorer.tui.in_flight import InFlight
 from coexplorer.tui.marks import Marks
-from coexplorer.tui.sends import Sends
 
 if TYPE_CHECKING:
     from coexplorer.tui.widgets.fields import FieldsEditor
@@ -56,7 +56,7 @@ class Repeatable(msgspec.Struct, frozen=True):
     change: Callable[[Row], Change]
 
 
-class Desk:
+class MainState:
     """The state of the work at hand.
 
     Args:
@@ -76,7 +76,7 @@ class Desk:
         tags_stale: Whether assets have changed since.
         tags_read: Set once they have been read, or could not be.
         values_known: Field → its values; they are read once while a search is typed.
-        sends: What is on its way to the platform.
+        in_flight: What is on its way to the platform.
     """
 
     def __init__(self, saved_views: Mapping[str, str]) -> None:
@@ -93,4 +93,4 @@ class Desk:
         self.tags_stale = True
         self.tags_read = asyncio.Event()
         self.values_known: dict[str, list[str]] = {}
-        self.sends = Sends()
+        self.in_flight = InFlight()

@@ -1,4 +1,4 @@
-"""``stats``, ``duplicates`` and ``lineage``: what the catalog knows beyond single assets."""
+"""``stats`` and ``duplicates``: what the catalog knows beyond single assets."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from coexplorer.cli.completion import complete_query
 from coexplorer.cli.format import day_text, draw_bar, plural, size_text
 from coexplorer.cli.freshness import ensure_fresh, hint_at_query, load_offline
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
+from coexplorer.cli.query_words import QueryCommand, join_words
 from coexplorer.cli.schema import (
     DUPLICATE,
     SHARE,
@@ -22,7 +23,6 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
 from coexplorer.cli.values import OneOf
-from coexplorer.cli.words import QueryCommand, join_words
 from coexplorer.text import clean, width
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import msgspec
 
 from coexplorer.cells import read_text
 from coexplorer.errors import DocumentError, NotThere
-from coexplorer.library.tables import DELIMITERS, HINT, LINE_END, TableRow, read_rows
+from coexplorer.library.text_tables import DELIMITERS, HINT, LINE_END, TableRow, read_rows
 from coexplorer.query.ids import WHOLE, is_whole
 
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"[,;]*')

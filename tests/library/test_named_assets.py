@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from coexplorer.cells import write_row
 from coexplorer.cli.cells import csv_cell, tsv_cell
 from coexplorer.errors import DocumentError, NotThere
-from coexplorer.library.lists import is_sayable, is_whole_id, parse_list
+from coexplorer.library.named_assets import is_sayable, is_whole_id, parse_list
 from tests.support.server import make_id
 
 A, B, C = map(make_id, (1, 2, 0xABCDEF))

@@ -14,7 +14,7 @@ from coexplorer.tui.keys import Keymap
 from coexplorer.tui.memory import Memory
 
 
-class Host(Protocol):
+class AppProtocol(Protocol):
     """What any screen may ask for: keys, notifications, and whether somebody types."""
 
     keymap: Keymap
@@ -69,7 +69,7 @@ class Host(Protocol):
         """Give the terminal back to the shell until it wakes this job."""
 
 
-class MainHost(Host, Protocol):
+class MainAppProtocol(AppProtocol, Protocol):
     """What only the main screen, and what its keys do, may ask for."""
 
     typed_search: str

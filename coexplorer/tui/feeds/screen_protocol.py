@@ -1,4 +1,4 @@
-"""What feeds ask of the main screen: its widgets, its desk, and work in the background."""
+"""What feeds ask of the main screen: its widgets, its state, and work in the background."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from coexplorer.config import Settings
 from coexplorer.errors import CoexplorerError
 from coexplorer.library.library import Library
 from coexplorer.models import AssetId
-from coexplorer.tui.desk import Desk
-from coexplorer.tui.host import MainHost
+from coexplorer.tui.app_protocol import MainAppProtocol
+from coexplorer.tui.main_state import MainState
 from coexplorer.tui.widgets.assetlist import AssetList
 from coexplorer.tui.widgets.details import Details, Rule
 from coexplorer.tui.widgets.header import Header
@@ -41,12 +41,12 @@ class Works(Protocol):
         """Let the keys that were held go on."""
 
 
-class Fed(Works, Protocol):
+class ScreenProtocol(Works, Protocol):
     """The main screen, as its feeds see it."""
 
     library: Library
     settings: Settings
-    desk: Desk
+    state: MainState
     header: Header
     strip: ViewStrip
     search: SearchLine
@@ -55,7 +55,7 @@ class Fed(Works, Protocol):
     details: Details
 
     @property
-    def coexplorer(self) -> MainHost:
+    def coexplorer(self) -> MainAppProtocol:
         """The app."""
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from coexplorer.library.results import EditResult
-from coexplorer.tui.doings import Doings
+from coexplorer.tui.recent_changes import RecentChanges
 
 
 class Sending:
@@ -17,16 +17,16 @@ class Sending:
         self.result: EditResult | None = None
 
 
-class Sends:
+class InFlight:
     """Counts the single changes that one screen has sent and that are not answered yet.
 
     Attributes:
-        doings: What became of them.
+        recent: What became of them.
         reversing: What is being taken back or done again now, in words; empty: nothing.
     """
 
     def __init__(self) -> None:
-        self.doings = Doings()
+        self.recent = RecentChanges()
         self.reversing = ""
         self._count = 0
         self._turn = asyncio.Lock()
@@ -47,7 +47,7 @@ class Sends:
         try:
             yield sending
         finally:
-            self.doings.note(sending.result)
+            self.recent.note(sending.result)
             self._count -= 1
             if not self._count:
                 self._answered.set()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.cli.calling import find_call
+from coexplorer.cli.program_path import find_call
 from coexplorer.config.paths import name_in_shell
 
 SCRIPT = "#!/bin/sh\necho called\n"

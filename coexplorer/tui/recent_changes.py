@@ -6,7 +6,7 @@ from coexplorer.library.entries import State
 from coexplorer.library.results import EditResult
 
 
-class Doings:
+class RecentChanges:
     """Knows the single changes of one screen by their batches.
 
     Whoever presses `u` right after a change means that change, and is not asked. What went wrong

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coexplorer.cli.given import is_negated
+from coexplorer.cli.missing_values import is_negated
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
