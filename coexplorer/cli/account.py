@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
+from coexplorer.cli.exits import leave
 from coexplorer.cli.narration import note, tell_hint, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_object
-from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import USER, Values
 from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
 from coexplorer.config.environment import explain_missing

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.carry_out import carry_out, plan_options
 from coexplorer.cli.freshness import with_sync_progress
 from coexplorer.cli.output import Format, format_options
-from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import choose_targets, read_targets, target_options

@@ -17,10 +17,10 @@ import msgspec
 from coexplorer.cli import exits
 from coexplorer.cli.demo_data import DEFAULT_ASSETS, Samples, fill, load_faults, load_schema
 from coexplorer.cli.demo_server import ServerProcess
+from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import print_line
-from coexplorer.cli.plans import leave
 from coexplorer.cli.program_path import find_call
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.start_app import is_usable, open_app

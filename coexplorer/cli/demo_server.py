@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from coexplorer.cli.plans import leave
+from coexplorer.cli.exits import leave
 from coexplorer.config.embedded import EmbeddedServer
 from coexplorer.errors import FileTrouble
 from coexplorer.models import Secret

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
+from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural, wrap
 from coexplorer.cli.narration import note
 from coexplorer.cli.output import Format, format_options, print_rows
-from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import FINDING, Values
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation

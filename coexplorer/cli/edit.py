@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.carry_out import carry_out, plan_options
 from coexplorer.cli.completion import complete_tag_list, complete_tags
 from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
@@ -18,7 +19,6 @@ from coexplorer.cli.metadata import meta_option, read_meta, unset_meta_option
 from coexplorer.cli.missing_values import MayStandAlone
 from coexplorer.cli.narration import NobodyToAskError, confirm, note, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line
-from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import (

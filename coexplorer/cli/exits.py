@@ -94,3 +94,11 @@ def code_of(error: errors.CoexplorerError) -> int:
         if isinstance(error, kind):
             return code
     return USAGE
+
+
+def leave(code: int) -> None:
+    """End the command with an exit code; zero just goes on to the end."""
+    import click  # not every start needs it
+
+    if code:
+        click.get_current_context().exit(code)

@@ -11,6 +11,7 @@ import click
 
 from coexplorer.cli import exits
 from coexplorer.cli.completion import complete_paths
+from coexplorer.cli.exits import leave
 from coexplorer.cli.format import size_text
 from coexplorer.cli.narration import Progress, warn
 from coexplorer.cli.output import (
@@ -20,7 +21,6 @@ from coexplorer.cli.output import (
     print_rows,
     print_table,
 )
-from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import FILE, file_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column

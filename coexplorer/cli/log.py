@@ -248,7 +248,7 @@ def _print_texts(entries: Sequence[Entry]) -> None:
 
     And those that a mount could not save: their programs have ended.
     """
-    from coexplorer.cli.plans import describe_change, describe_fields
+    from coexplorer.cli.plan_texts import describe_change, describe_fields
     from coexplorer.library.entries import KEPT, MOUNT
     from coexplorer.library.plans import describe_roles
 

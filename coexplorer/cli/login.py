@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import click
 
 from coexplorer.cli import exits
+from coexplorer.cli.exits import leave
 from coexplorer.cli.narration import ask_secret, ask_text, confirm, note, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
-from coexplorer.cli.plans import leave
 from coexplorer.cli.schema import PROFILE, Values
 from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
 from coexplorer.cli.table import Column

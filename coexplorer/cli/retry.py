@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
+from coexplorer.cli.carry_out import follow
 from coexplorer.cli.completion import complete_changes, complete_entries
+from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural
 from coexplorer.cli.log import count_stopped, tell_stopped
 from coexplorer.cli.narration import confirm, report_error, warn
+from coexplorer.cli.outcomes import DONE, finish, tell_left_alone
 from coexplorer.cli.output import print_line
-from coexplorer.cli.plans import DONE, finish, follow, leave, tell_left_alone
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.values import NUMBER
 from coexplorer.errors import CoexplorerError, Refused

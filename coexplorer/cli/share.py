@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
+from coexplorer.cli.carry_out import carry_out, plan_options
 from coexplorer.cli.completion import complete_grant, complete_members
+from coexplorer.cli.exits import leave
 from coexplorer.cli.narration import Progress, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
-from coexplorer.cli.plans import carry_out, leave, plan_options
 from coexplorer.cli.schema import ACCESS, access_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import choose_targets, find_targets, read_targets, target_options

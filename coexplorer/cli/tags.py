@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from coexplorer.cli.carry_out import carry_out, plan_options
 from coexplorer.cli.completion import complete_query, complete_tags
 from coexplorer.cli.freshness import ensure_found, ensure_fresh, hint_at_query, load_offline
 from coexplorer.cli.output import Format, format_options, print_rows, print_table
-from coexplorer.cli.plans import carry_out, plan_options
 from coexplorer.cli.query_words import QueryGroup, join_words
 from coexplorer.cli.schema import OUTCOME, TAG
 from coexplorer.cli.session import Invocation, pass_invocation

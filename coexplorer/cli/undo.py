@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
+from coexplorer.cli.carry_out import follow
 from coexplorer.cli.completion import complete_changes
+from coexplorer.cli.exits import leave
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.narration import Progress, confirm, warn
+from coexplorer.cli.outcomes import finish, plan_code
 from coexplorer.cli.output import Format, format_options, print_line
-from coexplorer.cli.plans import finish, follow, leave, plan_code, print_plan
+from coexplorer.cli.plan_texts import print_plan
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.values import NUMBER

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from coexplorer.cli.narration import _describe_details
-from coexplorer.cli.plans import summarize
+from coexplorer.cli.outcomes import summarize
 from coexplorer.config import load_settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.errors import EditConflict

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from coexplorer.cli.plans import summarize
+from coexplorer.cli.outcomes import summarize
 from coexplorer.cli.retry import is_open
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused

@@ -2,7 +2,7 @@
 
 import pytest
 
-from coexplorer.cli.plans import report_code, summarize
+from coexplorer.cli.outcomes import report_code, summarize
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused
 from coexplorer.library import Library
