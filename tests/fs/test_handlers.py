@@ -18,10 +18,11 @@ from coexplorer.cli.spelling import add_options
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.asset import StoredAsset
+from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.fs.core.volume import MountOptions
 from coexplorer.fs.kernel.inodes import LIVES
-from coexplorer.library.entries import State
+from coexplorer.library.entries import Entry, State
 from coexplorer.models import AssetId, Secret
 from tests.support.handlers import CALLER, Handlers, handling
 from tests.support.server import make_id
@@ -187,6 +188,46 @@ async def test_an_emptied_file_is_in_the_journal_before_its_program_goes_on(
     wanted = "" if call == "cut" else "written after all"
     assert server.store.get(make_id(901)).description == wanted
     assert _count_writes(server) == ["PUT"]
+
+
+@pytest.mark.parametrize("name", ["description.md", "tags", "mount", "name"])
+async def test_a_save_that_overtakes_a_look_at_the_journal_leaves_no_report(
+    handlers: Handlers, server: DemoServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = f"all/reads/{name}"
+    unsent, log = handlers.upstream.unsent, handlers.library.log
+    rule = server.faults.add(FaultKind.IGNORE, "PUT", "data_assets/*")
+    with pytest.raises(pyfuse3.FUSEError):
+        await handlers.save(path, "mine\n")
+    server.faults.remove(rule)
+    await unsent.notice_discards()  # asks whether it has arrived
+    kept = log.kept
+
+    async def states() -> list[State]:
+        return [entry.state for entry in await kept()]
+
+    with trio.fail_after(30):
+        while State.UNKNOWN in await states():  # noqa: ASYNC110 - the journal tells nobody
+            await trio.sleep(0.01)
+    was_read, may_go_on = trio.Event(), trio.Event()
+
+    async def read_and_wait() -> list[Entry]:
+        entries = await kept()
+        was_read.set()
+        await may_go_on.wait()
+        return entries
+
+    with monkeypatch.context() as patched:
+        patched.setattr(log, "kept", read_and_wait)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(unsent.notice_discards)
+            await was_read.wait()
+            patched.setattr(log, "kept", kept)
+            await handlers.save(path, "mine\n")
+            may_go_on.set()
+
+    assert "mine" in str(server.store.get(make_id(901)))
+    assert len(handlers.volume.failures) == 0
 
 
 async def test_the_same_text_again_is_not_sent(handlers: Handlers, server: DemoServer) -> None:

@@ -22,7 +22,7 @@ from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.operations import Operations
 from coexplorer.fs.mount import LibrarySource, build_operations
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
-from coexplorer.fs.sync.upstream import build_upstream
+from coexplorer.fs.sync.upstream import Upstream, build_upstream
 from coexplorer.library import Library, open_library
 from coexplorer.models import Excerpt
 
@@ -66,12 +66,16 @@ class Handlers:
         operations: The handlers.
         volume: What they know.
         library: Who sends what they change.
+        upstream: Who asks the library for them.
         notices: What the kernel was told.
     """
 
-    def __init__(self, operations: Operations, library: Library, notices: Notices) -> None:
+    def __init__(
+        self, operations: Operations, library: Library, upstream: Upstream, notices: Notices
+    ) -> None:
         self.operations = operations
         self.library = library
+        self.upstream = upstream
         self.volume: Volume = operations.volume
         self.notices = notices
 
@@ -251,6 +255,6 @@ async def handling(
         await watcher.load()
         for task in (watcher.follow, watcher.listen) if follows else ():
             nursery.start_soon(task)
-        yield Handlers(build_operations(volume, library, upstream), library, notices)
+        yield Handlers(build_operations(volume, library, upstream), library, upstream, notices)
         await upstream.saver.finish(10)
         nursery.cancel_scope.cancel()

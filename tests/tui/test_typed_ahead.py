@@ -7,6 +7,8 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.errors import CatalogError
+from coexplorer.query import Query
 from coexplorer.tui.screens.help import HelpScreen
 from tests.support.server import COMBINED, DERIVED, OUTSIDE, RAW, THEIRS
 from tests.support.tui import running_app
@@ -73,6 +75,34 @@ async def test_after_the_tags_panel_they_act_on_what_was_chosen(
         app.burst("Tsorted\ra")
         await app.until(lambda: app.stored(DERIVED).archived, "the sorted one archived")
         assert not app.stored(OUTSIDE).archived
+
+
+@pytest.mark.parametrize("typed", ["sorted", "nothing", "unread"])
+async def test_enter_in_the_tags_panel_waits_for_tags_that_are_still_being_read(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    async with running_app(server, settings) as app:
+        read, may_end = app.library.assets.tag_counts, anyio.Event()
+
+        async def read_slowly(query: Query, *, any_case: bool) -> list[tuple[str, int]]:
+            await may_end.wait()
+            if typed == "unread":
+                raise CatalogError("no such file", hint="look at the disk")
+            return list(await read(query, any_case=any_case))
+
+        monkeypatch.setattr(app.library.assets, "tag_counts", read_slowly)
+        app.burst(f"T{typed}\rjj")
+        await app.until_shown("loading…")
+        await app.until_shown(typed)
+        await app.settle()
+        assert f"{typed}j" not in app.text()
+        may_end.set()
+        if typed == "sorted":
+            await app.until(lambda: app.main.state.browsing.text == "tag:sorted", "narrowed")
+            await app.until(lambda: app.app.screen is app.main, "the list")
+        else:
+            await app.until_shown(f"{typed}jj")  # they stay where they were typed
+            await app.until_shown("no such file" if typed == "unread" else "no tag is chosen")
 
 
 @pytest.mark.command("app.theme")

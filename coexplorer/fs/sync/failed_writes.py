@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import trio
 
@@ -71,6 +72,8 @@ class FailedWrites:
         self._states: dict[int, State] = {}
         self._told_aside: set[int] = set()
         self._asks_at = 0.0
+        self._put_right = 0
+        self._ending = 0
 
     # --- Failures
 
@@ -223,6 +226,7 @@ class FailedWrites:
             return False
         self._failed_by.pop(key, None)
         self._told.pop(key, None)
+        self._put_right += 1
         return True
 
     # --- Texts
@@ -427,8 +431,13 @@ class FailedWrites:
             log.warning("the journal can't be read: %s", error)
         return tries
 
-    async def end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
-        """Give up earlier texts of a file that is saved now, where that may be."""
+    def end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
+        """Give up earlier texts of a file that is saved now, where that may be; don't wait."""
+        self._put_right += 1
+        self._ending += 1
+        self._nursery.start_soon(partial(self._end_tries, node, tries, was_sent=was_sent))
+
+    async def _end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
         try:
             await self._library.changes.end_tries(
                 node.id,
@@ -441,6 +450,8 @@ class FailedWrites:
             )
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
+        finally:
+            self._ending -= 1
 
     def report_aside(
         self, node: Node, part: Part, aside: Sequence[Entry], report: str = ""
@@ -474,11 +485,14 @@ class FailedWrites:
         if not self.journaled:
             return
         told = {key: frozenset(by) for key, by in self._told.items()}
+        put_right = self._put_right
         try:
             kept = await self._library.log.kept()
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return
+        if self._ending or self._put_right != put_right:
+            return  # a save has overtaken this look, which may still have what failed before
         waiting = {entry.asset_id for entry in kept}
         numbers = {entry.id for entry in kept}
         self._notice_changes(kept)

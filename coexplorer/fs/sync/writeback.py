@@ -433,8 +433,7 @@ class Writeback:
             self._unsent.note_success(node, file.part, save.tgid, was_sent=sent) or sent
         ) and tries.kept:
             self._unsent.report_aside(node, file.part, tries.staying)
-            end_tries = partial(self._unsent.end_tries, node, tries, was_sent=sent)
-            self._nursery.start_soon(end_tries)
+            self._unsent.end_tries(node, tries, was_sent=sent)
         self._take_over(save, reply)
         self._volume.files.tidy(file)
 

@@ -21,6 +21,9 @@ from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines
 
+TAGS = "tags"
+"""What keys behind Enter wait for: the tags, of which it takes one."""
+
 
 class TagsScreen(CommandScreen[str | None]):
     """Gives the chosen tag, or None.
@@ -50,6 +53,7 @@ class TagsScreen(CommandScreen[str | None]):
         self._searching = searching
         self._trouble = ""
         self._tags: list[tuple[str, int]] | None = None  # still being read
+        self._entered: str | None = None
 
     def compose(self) -> ComposeResult:
         """A field that narrows, and the tags."""
@@ -77,11 +81,15 @@ class TagsScreen(CommandScreen[str | None]):
         except CoexplorerError:
             self._trouble = "the tags can't be read"
             self._offer()
+            await self.release_keys(TAGS)
             raise
         self._tags = tags
         of = " of what is found" if self._searching else ""
         self.query_one(Rule).show_title(f"{len(tags):,} tags{of}")
         self._offer()
+        if self._entered is not None:
+            self._take(self._entered)
+            await self.release_keys(TAGS)
 
     def _offer(self) -> None:
         """Offer what fits what is typed by now, or say why there is nothing."""
@@ -103,12 +111,19 @@ class TagsScreen(CommandScreen[str | None]):
         self._offer()
 
     def on_text_entered(self, event: TextEntered) -> None:
-        """Take the tag that is highlighted, and nothing that is not shown."""
+        """Take the tag that is highlighted, once there are any, and nothing that is not shown."""
         event.stop()
+        if self._tags is None and not self._trouble:
+            self._entered = event.text
+            self.hold_keys(TAGS)  # they are for the list that the tag narrows
+        else:
+            self._take(event.text)
+
+    def _take(self, text: str) -> None:
         chosen = self.query_one(Choices).chosen
-        if event.text in {tag for tag, _ in self._tags or ()}:
-            self.dismiss(event.text)
-        elif chosen is not None and event.text.casefold() in chosen.value.casefold():
+        if text in {tag for tag, _ in self._tags or ()}:
+            self.dismiss(text)
+        elif chosen is not None and text.casefold() in chosen.value.casefold():
             self.dismiss(chosen.value)
         else:
             self._offer()  # what is typed may not have been looked for yet
@@ -116,7 +131,7 @@ class TagsScreen(CommandScreen[str | None]):
             if chosen is not None:
                 self.dismiss(chosen.value)
             else:
-                self.say(f"no tag is chosen: {self._find_reason(event.text)}", severity="warning")
+                self.say(f"no tag is chosen: {self._find_reason(text)}", severity="warning")
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave."""
