@@ -28,6 +28,7 @@ from coexplorer.models import (
     Excerpt,
     Provenance,
     SourceBucket,
+    TransferState,
     is_asset_id,
 )
 
@@ -114,10 +115,10 @@ def parse_asset(
         state=_enum(get("state"), "DATA_ASSET_STATE_") or AssetState.READY,
         type=_enum(get("type"), "DATA_ASSET_TYPE_") or AssetType.DATASET,
         failure_reason=_text(first_of(obj, "failure_reason")),
-        created=_time(get("created")),
-        last_used=_time(first_of(obj, "last_used") if last_used is None else last_used),
-        size_bytes=_whole(first_of(obj, "size_bytes") if size is None else size),
-        files=_whole(get("files")),
+        created=read_time(get("created")),
+        last_used=read_time(first_of(obj, "last_used") if last_used is None else last_used),
+        size_bytes=read_whole(first_of(obj, "size_bytes") if size is None else size),
+        files=read_whole(get("files")),
         owner=_text(first_of(obj, "owner")),
         owner_id=_text(get("owner")),
         source=_source(first_of(obj, "source") if source is None else source),
@@ -193,6 +194,17 @@ def excerpt_from_json(raw: bytes) -> Excerpt:
     for name in _SETS:
         found[name] = tuple(dict.fromkeys(found[name]))
     return Excerpt(Fields(**found), raw)
+
+
+def read_transfer(asset: Asset) -> TransferState:
+    """Say where the transfer of an asset's files to another storage stands."""
+    try:
+        obj = decode_json(asset.raw)
+    except ValueError:
+        return TransferState()
+    if not isinstance(obj, dict):
+        return TransferState()
+    return TransferState(read_time(obj.get("last_transferred")), _text(obj.get("transfer_error")))
 
 
 def unknown_fields(asset: Asset) -> dict[str, object]:
@@ -314,12 +326,14 @@ def _number(value: object) -> int | float | None:
     return None
 
 
-def _time(value: object) -> float | None:
+def read_time(value: object) -> float | None:
+    """Read a time in epoch seconds, a number or a text; None: it is none."""
     number = _number(value)
     return float(number) if number is not None and 0 <= number <= LATEST_S else None
 
 
-def _whole(value: object) -> int | None:
+def read_whole(value: object) -> int | None:
+    """Read a size or a count, a number or a text; None: it is none."""
     number = _number(value)
     return int(number) if number is not None and 0 <= number <= LARGEST_BYTES else None
 

@@ -11,6 +11,7 @@ whoever adds an error sees its neighbours.
     │   ├── Forbidden             403
     │   ├── NotFound              404: gone, or not shared with you
     │   ├── Rejected              400, 422 and other refusals of a request's content
+    │   │   └── PlatformTooOld    the platform's version does not have this
     │   ├── Conflict              409, or a write of unknown outcome that met somebody else's change
     │   ├── RateLimited           429, after waiting as told
     │   ├── PlatformFault         5xx, after retries
@@ -140,6 +141,10 @@ class NotFound(ApiError):
 
 class Rejected(ApiError):
     """400 and similar: the platform does not accept the content of the request."""
+
+
+class PlatformTooOld(Rejected):
+    """The platform's version does not have what was asked for; the message says which has."""
 
 
 class Conflict(ApiError):

@@ -272,7 +272,13 @@ class Secret:
 
 
 class AwsSource(msgspec.Struct, frozen=True):
-    """``source.aws`` of a create (manual, create). The keys go to the platform and nowhere else."""
+    """``source.aws`` of a create (manual, create). The keys go to the platform and nowhere else.
+
+    Attributes:
+        endpoint_name: Of a custom S3 endpoint that the deployment knows (v4.1+); empty: AWS's own.
+        use_input_bucket: Take the deployment's input bucket, for administrators (v4.1+); all else
+            but the prefix is ignored then.
+    """
 
     bucket: str
     prefix: str = ""
@@ -281,12 +287,104 @@ class AwsSource(msgspec.Struct, frozen=True):
     public: bool = False
     access_key_id: Secret | None = None
     secret_access_key: Secret | None = None
+    endpoint_name: str = ""
+    use_input_bucket: bool = False
+
+
+class GcpSource(msgspec.Struct, frozen=True):
+    """``source.gcp``: a bucket of Google's storage.
+
+    The keys go to the platform and nowhere else.
+    """
+
+    bucket: str
+    prefix: str = ""
+    client_id: Secret | None = None
+    client_secret: Secret | None = None
+
+
+class ComputationSource(msgspec.Struct, frozen=True):
+    """``source.computation``: the results of a run, or a folder of them (empty: all)."""
+
+    id: str
+    path: str = ""
+
+
+class WorkstationSource(msgspec.Struct, frozen=True):
+    """``source.cloud_workstation``: a folder of a running cloud workstation (v4.2+).
+
+    Attributes:
+        id: Of the session's computation.
+        run_script: What made the files: with it the new asset is a result.
+    """
+
+    id: str
+    path: str
+    run_script: str = ""
+
+
+class CombinedSource(msgspec.Struct, frozen=True):
+    """``data_asset_ids``: two or more external assets, shown as one (v3.1+)."""
+
+    ids: tuple[AssetId, ...]
+
+
+AssetSource = AwsSource | GcpSource | ComputationSource | WorkstationSource | CombinedSource
+"""Where the files of a new asset come from."""
+
+
+class S3Target(msgspec.Struct, frozen=True):
+    """A place in S3 that files are written to, by a capture or a transfer.
+
+    Attributes:
+        endpoint_name: See `AwsSource`.
+    """
+
+    bucket: str
+    prefix: str = ""
+    endpoint_name: str = ""
+
+
+class ResultsInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """``results_info``: what files in S3 were made by; a capsule or a pipeline has to be named.
+
+    Attributes:
+        parameters: Name → value.
+    """
+
+    capsule_id: str = ""
+    pipeline_id: str = ""
+    version: int | None = None
+    commit: str = ""
+    run_script: str = ""
+    data_assets: tuple[AssetId, ...] = ()
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
+    nextflow_profile: str = ""
 
 
 class NewAsset(Editable, frozen=True, kw_only=True):
-    """What a create asks for (manual, create): the editable fields, and where the files are."""
+    """What a create asks for (manual, create): the editable fields, and where the files are.
 
-    source: AwsSource
+    Attributes:
+        target: Where the results of a run are to be written to; None: into Code Ocean.
+        results_info: Of files in S3 that a run has made; None: they are no results.
+    """
+
+    source: AssetSource
+    target: S3Target | None = None
+    results_info: ResultsInfo | None = None
+
+
+class TransferState(msgspec.Struct, frozen=True):
+    """Where the transfer of an asset's files to another storage stands.
+
+    Attributes:
+        last_transferred: When the last one was done, in epoch seconds; None: never.
+        error: Why the last one failed; empty: it did not.
+    """
+
+    last_transferred: float | None = None
+    error: str = ""
 
 
 class FileEntry(msgspec.Struct, frozen=True):

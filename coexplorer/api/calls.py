@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -18,16 +18,27 @@ from coexplorer.lenient_json import encode_exactly
 from coexplorer.models import (
     Asset,
     AssetId,
+    AssetSource,
+    AwsSource,
+    CombinedSource,
+    ComputationSource,
     Dialect,
+    GcpSource,
     NewAsset,
     Ownership,
+    ResultsInfo,
+    S3Target,
     SearchFilter,
     SearchRequest,
     Secret,
+    WorkstationSource,
     is_asset_id,
 )
 
 LARGEST_PAGE: Final = LARGEST
+
+_Encoded = tuple[dict[str, object], tuple[Secret, ...]]
+"""Parts of a body, and the secrets in them."""
 
 _OWNERSHIP: Final = {
     Dialect.LEGACY: {Ownership.OWNED: "owner", Ownership.SHARED: "shared"},
@@ -56,6 +67,7 @@ class Call(msgspec.Struct, frozen=True):
         writes: Whether the platform is changed by it.
         rows: How many assets the answer holds at most, or as much as that many take.
         secrets: Texts inside `body` that no message and no log may show.
+        since: The version of the platform that brought this call; empty: all have it.
     """
 
     method: str
@@ -68,6 +80,7 @@ class Call(msgspec.Struct, frozen=True):
     writes: bool = False
     rows: int = 1
     secrets: tuple[Secret, ...] = ()
+    since: str = ""
 
     def __repr__(self) -> str:
         """Leave the body out: a create carries AWS keys."""
@@ -107,24 +120,15 @@ def build_get(asset_id: AssetId) -> Call:
 def build_create(new: NewAsset) -> Call:
     """Build a create (manual, create; the errata of the design applied).
 
-    Keys are sent where they were given; `public` only when it is true, since old platforms do not
-    know it.
+    Keys are sent where they were given, and what old platforms do not know only where it is set.
     """
-    source = new.source
-    aws: dict[str, object] = {
-        "bucket": source.bucket,
-        "prefix": source.prefix,
-        "keep_on_external_storage": source.keep_on_external_storage,
-        "index_data": source.index_data,
-    }
-    secrets = {
-        "access_key_id": source.access_key_id,
-        "secret_access_key": source.secret_access_key,
-    }
-    aws |= {key: secret.reveal() for key, secret in secrets.items() if secret}
-    if source.public:
-        aws["public"] = True
-    body = {**encode_fields(new), "source": {"aws": aws}}
+    encode = _ENCODERS[type(new.source)]
+    origin, secrets = encode(new.source)
+    body: dict[str, object] = {**encode_fields(new), **origin}
+    if new.target is not None:
+        body["target"] = {"aws": _encode_target(new.target)}
+    if new.results_info is not None:
+        body["results_info"] = _encode_results_info(new.results_info)
     return Call(
         "POST",
         "data_assets",
@@ -132,7 +136,92 @@ def build_create(new: NewAsset) -> Call:
         body=msgspec.json.encode(body),
         repeat=Repeat.UNSENT,
         writes=True,
-        secrets=tuple(secret for secret in secrets.values() if secret),
+        secrets=secrets,
+    )
+
+
+def _encode_aws(source: AwsSource) -> _Encoded:
+    aws: dict[str, object] = {
+        "bucket": source.bucket,
+        "prefix": source.prefix,
+        "keep_on_external_storage": source.keep_on_external_storage,
+        "index_data": source.index_data,
+    }
+    keys, secrets = _reveal(
+        access_key_id=source.access_key_id, secret_access_key=source.secret_access_key
+    )
+    aws |= keys
+    if source.public:
+        aws["public"] = True
+    if source.endpoint_name:
+        aws["endpoint_name"] = source.endpoint_name
+    if source.use_input_bucket:
+        aws["use_input_bucket"] = True
+    return {"source": {"aws": aws}}, secrets
+
+
+def _encode_gcp(source: GcpSource) -> _Encoded:
+    keys, secrets = _reveal(client_id=source.client_id, client_secret=source.client_secret)
+    gcp = {"bucket": source.bucket, "prefix": source.prefix, **keys}
+    return {"source": {"gcp": gcp}}, secrets
+
+
+def _encode_computation(source: ComputationSource) -> _Encoded:
+    path = {"path": source.path} if source.path else {}
+    return {"source": {"computation": {"id": source.id, **path}}}, ()
+
+
+def _encode_workstation(source: WorkstationSource) -> _Encoded:
+    script = {"run_script": source.run_script} if source.run_script else {}
+    found = {"id": source.id, "path": source.path, **script}
+    return {"source": {"cloud_workstation": found}}, ()
+
+
+def _encode_combined(source: CombinedSource) -> _Encoded:
+    return {"data_asset_ids": source.ids}, ()
+
+
+_ENCODERS: Final[dict[type[AssetSource], Callable[[Any], _Encoded]]] = {
+    AwsSource: _encode_aws,
+    GcpSource: _encode_gcp,
+    ComputationSource: _encode_computation,
+    WorkstationSource: _encode_workstation,
+    CombinedSource: _encode_combined,
+}
+
+
+def _reveal(**secrets: Secret | None) -> tuple[dict[str, str], tuple[Secret, ...]]:
+    """Return what a request carries of secrets that were given, and these themselves."""
+    given = {key: secret for key, secret in secrets.items() if secret}
+    return {key: secret.reveal() for key, secret in given.items()}, tuple(given.values())
+
+
+def _encode_target(target: S3Target) -> dict[str, str]:
+    endpoint = {"endpoint_name": target.endpoint_name} if target.endpoint_name else {}
+    return {"bucket": target.bucket, "prefix": target.prefix, **endpoint}
+
+
+def _encode_results_info(info: ResultsInfo) -> dict[str, object]:
+    parameters = [{"name": name, "value": value} for name, value in info.parameters.items()]
+    values = msgspec.structs.asdict(info) | {"parameters": parameters}
+    return {key: value for key, value in values.items() if value not in ("", None, (), [])}
+
+
+def build_transfer(asset_id: AssetId, target: S3Target, *, force: bool) -> Call:
+    """Build the request that moves an asset's files to another storage, for administrators (v3.1+).
+
+    Nobody knows what a second one does while the first is under way, so it is sent once.
+    """
+    body: dict[str, object] = {"target": {"aws": _encode_target(target)}}
+    if force:
+        body["force"] = True
+    return Call(
+        "POST",
+        f"{asset_path(asset_id)}/transfer",
+        act=Act.CHANGE,
+        body=msgspec.json.encode(body),
+        repeat=Repeat.UNSENT,
+        writes=True,
     )
 
 

@@ -27,6 +27,7 @@ from coexplorer.api.storage import Storage
 from coexplorer.api.transport import Judge, Look, OnWait, Seen, T, Transport
 from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
+from coexplorer.api.workplaces import Workplaces
 from coexplorer.asset_body import find_odd, find_stayed
 from coexplorer.errors import ApiError, Conflict
 from coexplorer.fields import Fields, keep_unsaid
@@ -40,6 +41,7 @@ from coexplorer.models import (
     NewAsset,
     Page,
     Reach,
+    S3Target,
     SearchRequest,
     Secret,
 )
@@ -64,6 +66,9 @@ class Client:
         on_wait: Told the seconds and the reason before each wait, for a countdown.
         carrier: Replaces the network; for tests of waiting.
         reach: See `Transport`.
+
+    Attributes:
+        workplaces: Capsules, pipelines and computations.
 
     Raises:
         ConfigError: `base_url` is no address, or one that would send the token in clear text.
@@ -102,6 +107,7 @@ class Client:
             carrier=carrier,
         )
         self._search = Search(self._transport, dialect)
+        self.workplaces = Workplaces(self._transport)
         self._stack: AsyncExitStack
 
     async def __aenter__(self) -> Self:
@@ -443,6 +449,22 @@ class Client:
     def _build_look(self, asset_id: AssetId, judge: Judge, read_at: float | None) -> Look[Asset]:
         read = wire.read_asset_of(asset_id)
         return Look(calls.build_get(asset_id), read, judge, read_at=read_at)
+
+    async def transfer(self, asset_id: AssetId, target: S3Target, *, force: bool = False) -> None:
+        """Have an asset's files moved to another storage; administrators alone may, v3.1 and later.
+
+        It goes on in the background: read the asset again, and `assets.read_transfer` tells.
+
+        Args:
+            asset_id: The asset.
+            target: Where to.
+            force: Also if a pipeline that is released uses it.
+
+        Raises:
+            ApiError: With `outcome_unknown`: it may have begun. It is never sent twice.
+        """
+        call = calls.build_transfer(asset_id, target, force=force)
+        await self._transport.send(call, wire.read_done_of(asset_id))
 
     async def list_files(self, asset_id: AssetId, path: str = "") -> Folder:
         """List one folder of an asset's files; internal assets only, v3.1 and later."""

@@ -13,7 +13,18 @@ from coexplorer.api.search import Search
 from coexplorer.api.transport import Transport
 from coexplorer.errors import ApiError, BadReply, RateLimited
 from coexplorer.fields import same_value
-from coexplorer.models import Asset, AssetId, NewAsset, SearchRequest, SortField
+from coexplorer.models import (
+    Asset,
+    AssetId,
+    AwsSource,
+    CombinedSource,
+    ComputationSource,
+    GcpSource,
+    NewAsset,
+    SearchRequest,
+    SortField,
+    WorkstationSource,
+)
 
 FindOthers = Callable[[], Awaitable[Collection[AssetId]]]
 """Finds the assets that are there already, asked where one is looked for."""
@@ -68,7 +79,7 @@ async def create_asset(
         if asset.created is not None and asset.created < find_earliest():
             return False
         is_same = all(same_value(asset, new, field.name) for field in wire.TOLD_APART)
-        return is_same and asset.id not in known
+        return is_same and asset.id not in known and may_be_of(new, asset)
 
     # Whatever stands in between may have passed the request on before it answered.
     by_others = lost.by_page or (isinstance(lost, BadReply) and lost.status is not None)
@@ -81,6 +92,19 @@ async def create_asset(
         lost.outcome_unknown = True
         lost.hint = "look for it in the list before you create it again; it may have been created"
     raise lost
+
+
+def may_be_of(new: NewAsset, asset: Asset) -> bool:
+    """Tell whether an asset may be made of what a create names; what is not said counts as so."""
+    match new.source:
+        case ComputationSource(id=run) | WorkstationSource(id=run):
+            said = asset.provenance.computation if asset.provenance else ""
+            return said in ("", run)
+        case CombinedSource(ids=ids):
+            return not asset.contained or set(asset.contained) == set(ids)
+        case AwsSource(bucket=bucket) | GcpSource(bucket=bucket):
+            said = asset.source.bucket if asset.source else ""
+            return not bucket or said in ("", bucket)
 
 
 async def _find_created(

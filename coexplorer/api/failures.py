@@ -77,7 +77,7 @@ class FailureKind(Enum):
     """Carried out, but the reply makes no sense."""
 
 
-_OWNED: Final = ("asset", "folder", "file")
+_OWNED: Final = ("asset", "folder", "file", "capsule", "pipeline", "computation")
 """What somebody owns, and may delete."""
 
 

@@ -1,8 +1,10 @@
-"""Takes out of texts what works like a key: the parameters of signed addresses. Pure."""
+"""Takes out of texts what works like a key: tokens, keys, parameters of signed addresses. Pure."""
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
 from typing import Final
@@ -25,6 +27,31 @@ def mask_queries(text: str) -> str:
     return _PARAMETER.sub(rf"\1{_MASK}", _QUERY.sub(rf"\1{_MASK}", text))
 
 
+def mask_secrets(body: bytes, secrets: Iterable[str]) -> bytes:
+    """Return a reply without secrets of the request: whoever answers may repeat one.
+
+    Args:
+        body: The reply.
+        secrets: As they are; found as they stand in JSON, in an address, in a page, and in the
+            header that they are sent in, too.
+    """
+    found: set[str] = set()
+    for secret in secrets:
+        header = b64encode(f"{secret}:".encode("utf-8", "surrogatepass")).decode()
+        spelled = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+        found |= {secret, header, *spelled, *_spell_in_address(secret)}
+        # A key may have lines, and be repeated without their ends.
+        found |= {line for line in secret.splitlines() if len(line) >= _SHORTEST}
+    for text in sorted(found, key=len, reverse=True):
+        body = body.replace(text.encode("utf-8", "surrogatepass"), b"...")
+    return body
+
+
+def _spell_in_address(value: str) -> set[str]:
+    exact = value.encode("utf-8", "surrogatepass")
+    return {quote(exact, safe=""), quote_plus(exact), escape(value)}
+
+
 def mask_addresses(body: bytes, addresses: Iterable[str]) -> bytes:
     """Return a reply without what stands in the parameters of addresses that were asked.
 
@@ -37,7 +64,7 @@ def mask_addresses(body: bytes, addresses: Iterable[str]) -> bytes:
         query = urlsplit(address).query
         for raw in {query, *(part.partition("=")[2] for part in query.split("&"))}:
             for value in (raw, unquote(raw), unquote_plus(raw)):
-                found |= {value, quote(value, safe=""), quote_plus(value), escape(value)}
+                found |= {value, *_spell_in_address(value)}
     for text in sorted(found, key=len, reverse=True):
         if len(text) >= _SHORTEST:
             body = body.replace(text.encode("utf-8", "surrogatepass"), _MASK.encode())

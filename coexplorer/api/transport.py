@@ -7,7 +7,6 @@ and when to give up, are decided in `retry`.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import math
@@ -32,7 +31,7 @@ from coexplorer.api.failures import (
     tell_whole_wait,
 )
 from coexplorer.api.limits import Bounds, Timeouts
-from coexplorer.api.masking import mask_queries
+from coexplorer.api.masking import mask_queries, mask_secrets
 from coexplorer.api.retry import SILENT_COUNTS, Patience, Tried, find_wait_s
 from coexplorer.api.waits import Waits
 from coexplorer.errors import ApiError, NotFound, Unreachable
@@ -319,11 +318,8 @@ class Transport:
 
     def _log_body(self, call: Call, reply: Reply) -> bytes:
         """Log what the platform said, and return it, without secrets that it may have repeated."""
-        body = reply.content
-        for secret in (self._token, *call.secrets):
-            if secret:
-                plain = secret.reveal().encode()
-                body = body.replace(base64.b64encode(plain + b":"), b"...").replace(plain, b"...")
+        secrets = (secret.reveal() for secret in (self._token, *call.secrets) if secret)
+        body = mask_secrets(reply.content, secrets)
         text = mask_queries(body[:10_000].decode("utf-8", "replace"))
         _log.info("%r: %d: %r", call, reply.status, text)
         return body
