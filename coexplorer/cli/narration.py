@@ -7,8 +7,13 @@ printed here is cleaned: names in it are strangers' text.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
+import select
+import signal
+import socket
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from typing import IO, Any, Self
@@ -177,6 +182,7 @@ def confirm(question: str) -> bool:
     try:
         with open("/dev/tty", "r+b", buffering=0) as tty:  # noqa: PTH123 - a device, not a path
             tty.write(f"{clean(question)} [y/N] ".encode())
+            _wait_for_line(tty.fileno())
             answer = tty.readline().decode("utf-8", "replace")
     except OSError:
         raise NobodyToAskError from None
@@ -206,21 +212,54 @@ def ask_text(question: str, *, instead: str) -> str:
 
 
 def _ask(question: str, *, hidden: bool = False, instead: str = "") -> str:
-    line = ""
-    if sys.stdin.isatty():
-        try:
-            return str(click.prompt(question, hide_input=hidden, err=True))
-        except click.Abort as abort:
-            # Ctrl-C stays what it is; Ctrl-D is the end of what is typed.
-            if not isinstance(abort.__context__, EOFError):
-                raise
-            click.echo(err=True)
-    else:
-        line = sys.stdin.readline().strip()
+    typed = sys.stdin.isatty()
+    line = _read_typed(question, hidden=hidden) if typed else sys.stdin.readline().strip()
     if not line:
         rest = f"; {instead}" if instead else ""
         raise click.UsageError(f"{question}: nothing came on standard input{rest}")
     return line
+
+
+def _read_typed(question: str, *, hidden: bool) -> str:
+    """Ask on the terminal until something is typed; empty at the end (Ctrl-D).
+
+    The question is not left to `input`, which drops a Ctrl-C that comes while it shows it.
+    """
+    while True:
+        if hidden:
+            try:
+                line = getpass.getpass(f"{question}: ", stream=sys.stderr) + "\n"
+            except EOFError:
+                line = ""
+        else:
+            click.echo(f"{question}: ", err=True, nl=False)
+            _wait_for_line(sys.stdin.fileno())
+            line = sys.stdin.readline()
+        if not line:
+            click.echo(err=True)
+        if line != "\n":
+            return line.removesuffix("\n")
+
+
+def _wait_for_line(terminal: int) -> None:
+    """Wait until a line is typed, or a signal came, at whatever moment it came.
+
+    A signal interrupts a read that has begun. One that comes just before is only noted, and the
+    read would wait on; so what is waited for here is also the byte that Python writes then.
+
+    Args:
+        terminal: Its file descriptor.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # signals never interrupt it
+    heard, tell = socket.socketpair()
+    with heard, tell:
+        tell.setblocking(False)
+        before = signal.set_wakeup_fd(tell.fileno())
+        try:
+            select.select([terminal, heard.fileno()], [], [])
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 class _Bottom:
