@@ -127,7 +127,7 @@ async def _serve(
             await _apply_acknowledged(library)
             await _read_schema(library)
             await follower.load()
-            await upstream.unsent.recall()
+            await upstream.journal.recall()
             await upstream.keeper.load()
             for rescued in await trio.to_thread.run_sync(list_rescued):
                 volume.report(describe_rescued(rescued))

@@ -195,12 +195,12 @@ async def test_a_save_that_overtakes_a_look_at_the_journal_leaves_no_report(
     handlers: Handlers, server: DemoServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     path = f"all/reads/{name}"
-    unsent, log = handlers.upstream.unsent, handlers.library.log
+    journal, log = handlers.upstream.journal, handlers.library.log
     rule = server.faults.add(FaultKind.IGNORE, "PUT", "data_assets/*")
     with pytest.raises(pyfuse3.FUSEError):
         await handlers.save(path, "mine\n")
     server.faults.remove(rule)
-    await unsent.notice_discards()  # asks whether it has arrived
+    await journal.notice_discards()  # asks whether it has arrived
     kept = log.kept
 
     async def states() -> list[State]:
@@ -220,7 +220,7 @@ async def test_a_save_that_overtakes_a_look_at_the_journal_leaves_no_report(
     with monkeypatch.context() as patched:
         patched.setattr(log, "kept", read_and_wait)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(unsent.notice_discards)
+            nursery.start_soon(journal.notice_discards)
             await was_read.wait()
             patched.setattr(log, "kept", kept)
             await handlers.save(path, "mine\n")

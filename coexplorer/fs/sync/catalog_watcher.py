@@ -52,7 +52,7 @@ class CatalogWatcher:
         self._volume = volume
         self._library = library
         self._reach = upstream.reach
-        self._unsent = upstream.unsent
+        self._journal = upstream.journal
         self._keeper = upstream.keeper
         self._sharing = upstream.sharing
         self._write_down = upstream.write_down
@@ -207,7 +207,7 @@ class CatalogWatcher:
             await self._write_down()
             self._volume.tree.expire_aliases(now)
             self._volume.tell_stale()
-            await self._unsent.notice_discards()
+            await self._journal.notice_discards()
             await self._sharing.notice_changes()
             if now - purged > _PURGE_S:
                 purged = now

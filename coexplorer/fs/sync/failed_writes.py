@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import trio
@@ -21,11 +21,10 @@ from coexplorer.errors import (
     NotSignedIn,
     Refused,
 )
-from coexplorer.fields import Fields, changed_rows
+from coexplorer.fields import Fields
 from coexplorer.fs.core.buffers import Buffer, MetadataFile, SaveFailure
-from coexplorer.fs.core.conflicts import SaveConflict, digest_of
 from coexplorer.fs.core.failures import name_save
-from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text, read_anyhow
+from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, build_text, read_anyhow
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_of
@@ -33,19 +32,15 @@ from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failure_texts import (
     build_report,
-    list_unresolved,
     tell_aside,
     tell_versions,
 )
 from coexplorer.fs.sync.held_texts import ONLY_HERE, HeldText, HeldTexts
 from coexplorer.fs.sync.saves import Save, Tries
 from coexplorer.library import Library
-from coexplorer.library.entries import MOST_REFUSED, SET_ASIDE, Entry, State
+from coexplorer.library.entries import MOST_REFUSED, Entry
 
 log = logging.getLogger(__name__)
-
-_ASK_S = 10.0
-"""How often the platform is asked what became of saves whose replies were lost."""
 
 
 class FailedWrites:
@@ -54,6 +49,10 @@ class FailedWrites:
     Attributes:
         journaled: The failures (an asset's slot, and what failed) whose text is in the journal.
         held: Texts that could not be written down so far.
+        told: Of which entries ``error`` tells for a failure, and whose save each was (a process).
+        told_aside: Entries that ``error`` has told to be set aside.
+        put_right: How many saves have taken a report away, or begun to give up earlier texts.
+        ending: How many saves are giving up earlier texts now.
     """
 
     def __init__(
@@ -61,19 +60,17 @@ class FailedWrites:
     ) -> None:
         self.journaled: set[tuple[int, str]] = set()
         self.held = HeldTexts()
+        self.told: dict[tuple[int, str], dict[int, int]] = {}
+        self.told_aside: set[int] = set()
+        self.put_right = 0
+        self.ending = 0
         self._volume = volume
         self._spell = volume.options.spell
         self._library = library
         self._reach = reach
         self._nursery = nursery
         self._failed_by: dict[tuple[int, str], int] = {}
-        self._told: dict[tuple[int, str], dict[int, int]] = {}
         self._looks: dict[int, trio.Event] = {}
-        self._states: dict[int, State] = {}
-        self._told_aside: set[int] = set()
-        self._asks_at = 0.0
-        self._put_right = 0
-        self._ending = 0
 
     # --- Failures
 
@@ -110,7 +107,7 @@ class FailedWrites:
             self._volume.failures.note(node, what, failure.report)
         if isinstance(error, ApiError | EditConflict):
             self.journaled.add((node.slot, what))
-        self._note_told(node, what, error.entry, tgid or 0)
+        self.note_told(node, what, error.entry, tgid or 0)
         self._volume.report(f"{node.title}: {what} failed: {error.message}")
         if isinstance(error, EditConflict):
             self._volume.apply_fields(node, error.theirs, time.monotonic(), alias=True)
@@ -133,15 +130,13 @@ class FailedWrites:
             part: What is opened: ``error``, which has the texts as they were, or ``asset.json``.
         """
         if part == Part.ERROR:
-            told = [
-                number for key, by in self._told.items() if key[0] == node.slot for number in by
-            ]
+            told = [number for key, by in self.told.items() if key[0] == node.slot for number in by]
             if told:
                 earlier, self._looks[node.slot] = self._looks.get(node.slot), trio.Event()
                 self._nursery.start_soon(self._keep_look, node, told, earlier)
         for conflicting in self._volume.conflicts.list_parts(node.slot):
             if part == Part.ERROR:
-                self._end_conflict(node, conflicting, as_reported=True)
+                self.end_conflict(node, conflicting, as_reported=True)
             else:
                 self._volume.conflicts.note_read(node.slot, conflicting)
 
@@ -159,12 +154,12 @@ class FailedWrites:
             if self._looks.get(node.slot) is noted:
                 del self._looks[node.slot]
 
-    def _note_told(self, node: Node, what: str, entry_id: int | None, tgid: int = 0) -> None:
+    def note_told(self, node: Node, what: str, entry_id: int | None, tgid: int = 0) -> None:
         """Note which entry ``error`` tells of, and whose save that was."""
         if entry_id is not None:
-            self._told.setdefault((node.slot, what), {})[entry_id] = tgid
+            self.told.setdefault((node.slot, what), {})[entry_id] = tgid
 
-    def _end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
+    def end_conflict(self, node: Node, part: Part, *, as_reported: bool = False) -> None:
         """Merge with the platform's text whatever is saved from now on.
 
         Args:
@@ -225,8 +220,8 @@ class FailedWrites:
         if not self._volume.failures.clear(node, key[1]):
             return False
         self._failed_by.pop(key, None)
-        self._told.pop(key, None)
-        self._put_right += 1
+        self.told.pop(key, None)
+        self.put_right += 1
         return True
 
     # --- Texts
@@ -310,7 +305,7 @@ class FailedWrites:
         if isinstance(error, JournalError):
             self._volume.failures.note(node, what, report)
         self.journaled.add((node.slot, what))
-        self._note_told(node, what, error.entry)
+        self.note_told(node, what, error.entry)
         self.report_aside(node, part, tries.staying, report)
         return True
 
@@ -340,7 +335,7 @@ class FailedWrites:
         reason = buffer.refusal.report.partition("\n")[0]
         tries = await self.find_tries(node, file.part, base, rejected)
         number = await self.keep(node, file.part, before, mine, Refused(reason))
-        self._note_told(node, name_save(file.part), number)
+        self.note_told(node, name_save(file.part), number)
         self.report_aside(node, file.part, tries.staying, buffer.refusal.report)
 
     async def keep_refused(self, save: Save, base: bytes, error: CoexplorerError) -> None:
@@ -350,57 +345,9 @@ class FailedWrites:
         await self.keep(node, part, tries.before, tries.mine, error, continues=tries.continues)
         report = build_report(save.what, error, self._spell)
         self._volume.failures.note(node, save.what, report)
-        self._note_told(node, save.what, error.entry, save.tgid)
+        self.note_told(node, save.what, error.entry, save.tgid)
         self.report_aside(node, part, tries.staying, report)
         self._volume.tell_stale()
-
-    async def recall(self) -> None:
-        """Tell of what an earlier mount could not send, as that mount did.
-
-        Of what was refused, which waits for nothing, only until somebody has opened ``error``.
-        """
-        try:
-            entries = await self._library.log.kept()
-        except CoexplorerError as error:
-            log.warning("the journal can't be read: %s", error)
-            return
-        for (asset_id, part), found in list_unresolved(entries).items():
-            node = self._volume.tree.find_id(asset_id)
-            if node is not None:
-                self._recall_file(node, part, found)
-
-    def _recall_file(self, node: Node, part: Part, entries: Sequence[Entry]) -> None:
-        """Report the last text of a file that was not set aside, and those that were."""
-        last = [entry for entry in entries if entry.reason != SET_ASIDE][-1:]
-        aside = [entry for entry in entries if entry not in last and entry.state is State.REFUSED]
-        report = ""
-        for entry in last:
-            report = self._recall(entry, node, part)
-        self.report_aside(node, part, aside, report)
-
-    def _recall(self, entry: Entry, node: Node, part: Part) -> str:
-        """Report what the journal has of a save that failed, and return the report."""
-        base, mine = entry.base, entry.mine
-        if base is None or mine is None:
-            return ""
-        what = name_save(part)
-        reason = entry.reason.removeprefix(f"{what} failed: ")
-        error: CoexplorerError = Refused(reason, hint=entry.hint)
-        if entry.state is State.CONFLICT:
-            theirs = self.fields_of(node)
-            fields = (FIELDS_OF_PARTS[part],)
-            error = EditConflict(node.id, fields, base=base, mine=mine, theirs=theirs)
-            error.message = entry.reason or error.message  # it knew who changed it
-        error.entry = entry.id
-        failure = SaveFailure(errno_of(error), build_report(what, error, self._spell))
-        self._volume.failures.note(node, what, failure.report)
-        self.journaled.add((node.slot, what))
-        self._note_told(node, what, entry.id)
-        if entry.state is State.CONFLICT:
-            refused = digest_of(build_text(mine, part))
-            conflict = SaveConflict(build_text(base, part), None, refused, failure)
-            self._volume.conflicts.note(node.slot, part, conflict)
-        return failure.report
 
     async def find_tries(
         self, node: Node, part: Part, base: bytes, content: bytes, tgid: int = 0
@@ -419,7 +366,7 @@ class FailedWrites:
             await self._looks[node.slot].wait()
         before = read_anyhow(base, part, self.fields_of(node))
         mine = read_anyhow(content, part, before)
-        told = self._told.get((node.slot, name_save(part)), {})
+        told = self.told.get((node.slot, name_save(part)), {})
         tries = Tries(before, mine, FIELDS_OF_PARTS[part])
         if tgid > 0 and self._volume.shown.find(tgid, (node.slot, part)) is not None:
             tries.continues = [number for number, by in told.items() if by == tgid]
@@ -433,8 +380,8 @@ class FailedWrites:
 
     def end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
         """Give up earlier texts of a file that is saved now, where that may be; don't wait."""
-        self._put_right += 1
-        self._ending += 1
+        self.put_right += 1
+        self.ending += 1
         self._nursery.start_soon(partial(self._end_tries, node, tries, was_sent=was_sent))
 
     async def _end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
@@ -451,7 +398,7 @@ class FailedWrites:
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
         finally:
-            self._ending -= 1
+            self.ending -= 1
 
     def report_aside(
         self, node: Node, part: Part, aside: Sequence[Entry], report: str = ""
@@ -472,100 +419,8 @@ class FailedWrites:
         texts += [tell_aside(what, entry, part, self._spell) for entry in aside]
         self._volume.failures.note(node, what, "\n".join(texts))
         self.journaled.add((node.slot, what))
-        self._told_aside |= {entry.id for entry in aside}
+        self.told_aside |= {entry.id for entry in aside}
         for entry in aside:
-            self._note_told(
-                node, what, entry.id, self._told.get((node.slot, what), {}).get(entry.id, 0)
+            self.note_told(
+                node, what, entry.id, self.told.get((node.slot, what), {}).get(entry.id, 0)
             )
-
-    async def notice_discards(self) -> None:
-        """Let an unsent text go that the user gave up, or sent again, in another front end."""
-        failed = self._volume.failures.list()
-        self.journaled &= {(node.slot, what) for node, what in failed}
-        if not self.journaled:
-            return
-        told = {key: frozenset(by) for key, by in self._told.items()}
-        put_right = self._put_right
-        try:
-            kept = await self._library.log.kept()
-        except CoexplorerError as error:
-            log.warning("the journal can't be read: %s", error)
-            return
-        if self._ending or self._put_right != put_right:
-            return  # a save has overtaken this look, which may still have what failed before
-        waiting = {entry.asset_id for entry in kept}
-        numbers = {entry.id for entry in kept}
-        self._notice_changes(kept)
-        self._notice_asides(kept)
-        self._ask_what_arrived(kept)
-        for node, what in failed:
-            key = node.slot, what
-            if key not in self.journaled or self._told.get(key, {}).keys() != told.get(key, set()):
-                continue
-            # Another file of the asset may have a text that waits: that is another report.
-            if not told[key] & numbers if key in told else node.id not in waiting:
-                self._give_up(node, what)
-
-    def _ask_what_arrived(self, kept: list[Entry]) -> None:
-        """Look at the platform for what was sent and never answered, once in a while."""
-        told = {number for by in self._told.values() for number in by}
-        batches = {
-            entry.batch_id for entry in kept if entry.state is State.UNKNOWN and entry.id in told
-        }
-        if batches and trio.current_time() >= self._asks_at:
-            self._asks_at = trio.current_time() + _ASK_S
-            self._nursery.start_soon(self._settle, batches)
-
-    async def _settle(self, batches: Collection[int]) -> None:
-        try:
-            for batch in batches:
-                await self._library.changes.settle_batch(batch)
-        except CoexplorerError as error:
-            log.info("nobody can tell yet what has arrived: %s", error)
-
-    def _notice_changes(self, kept: list[Entry]) -> None:
-        """Say of a text that was sent again elsewhere, and met a conflict there, what it met.
-
-        And of one that may have arrived, once it is known that it has not.
-        """
-        known, self._states = self._states, {entry.id: entry.state for entry in kept}
-        for entry in kept:
-            node, base, mine = self._volume.tree.find_id(entry.asset_id), entry.base, entry.mine
-            is_new = known.get(entry.id, entry.state) is not entry.state
-            settled = known.get(entry.id) is State.UNKNOWN and entry.state is State.UNSENT
-            if node and base and mine and is_new and (entry.state is State.CONFLICT or settled):
-                for part, field in FIELDS_OF_PARTS.items():
-                    if changed_rows(base, mine) == (field,):
-                        self._recall(entry, node, part)
-
-    def _notice_asides(self, kept: list[Entry]) -> None:
-        """Say of a text that another one was saved after it elsewhere, which does not have it."""
-        aside = {entry.id for entry in kept if entry.reason == SET_ASIDE}
-        self._told_aside &= aside
-        for (slot, what), told in list(self._told.items()):
-            node = self._volume.tree.find_slot(slot)
-            if node is None or not (aside & told.keys()) - self._told_aside:
-                continue
-            for part in EDITABLE_PARTS:
-                if name_save(part) == what:
-                    self._recall_file(node, part, [each for each in kept if each.id in told])
-
-    def _give_up(self, node: Node, what: str) -> None:
-        """Show the platform's value again: the unsent text was discarded, or sent elsewhere."""
-        volume = self._volume
-        volume.failures.clear(node, what)
-        self.journaled.discard((node.slot, what))
-        self._told.pop((node.slot, what), None)
-        for part in EDITABLE_PARTS:
-            file = volume.files.find(node, part)
-            if what == name_save(part):
-                self._end_conflict(node, part)
-            if file is None or file.buffer is None or what != name_save(part):
-                continue
-            text = volume.texts.text_of(node, part)
-            if text is None or file.buffer.failure is None:
-                continue
-            volume.shown.note_own((node.slot, part), bytes(file.buffer.content))
-            file.buffer = Buffer.of(text) if file.writers else None
-            volume.files.renew(node, part)
-            volume.files.tidy(file)

@@ -10,6 +10,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.held_texts import content_of
+from coexplorer.fs.sync.journal_news import JournalNews
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.fs.sync.sharing import SharingFiles
 from coexplorer.fs.sync.writeback import Writeback
@@ -23,6 +24,7 @@ class Upstream:
     Attributes:
         reach: Whether the platform is there, and news.
         unsent: What could not be sent.
+        journal: What the journal says of that, whichever front end wrote it.
         keeper: Users' own files, on the disk.
         saver: Sends changes.
         sharing: Who can see an asset: read and sent at once.
@@ -30,6 +32,7 @@ class Upstream:
 
     reach: Connectivity
     unsent: FailedWrites
+    journal: JournalNews
     keeper: Keeper
     saver: Writeback
     sharing: SharingFiles
@@ -49,7 +52,8 @@ def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> U
     """Put them together; their tasks run in the nursery."""
     reach = Connectivity(volume, library, nursery)
     unsent = FailedWrites(volume, library, reach, nursery)
+    journal = JournalNews(volume, library, unsent, nursery)
     saver = Writeback(volume, library, reach, unsent, nursery)
     keeper = Keeper(volume, library)
     sharing = SharingFiles(volume, library, unsent, keeper)
-    return Upstream(reach, unsent, keeper, saver, sharing)
+    return Upstream(reach, unsent, journal, keeper, saver, sharing)
