@@ -217,6 +217,8 @@ class Context:
         whole: bool = True,
         gone: bool = False,
         in_part: bool = False,
+        found: bool = False,
+        set_aside: bool = False,
         roles: dict[str, str] | None = None,
     ) -> None:
         """Write an outcome down, as far as that is possible: see `Journal.settle`.
@@ -235,6 +237,8 @@ class Context:
                 whole=whole,
                 gone=gone,
                 in_part=in_part,
+                found=found,
+                set_aside=set_aside,
                 roles=roles,
             )
         except JournalError as problem:

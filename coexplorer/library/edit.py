@@ -184,7 +184,7 @@ class Editor:
         """See `Changes.share`."""
         name = await self.name_of(asset_id)
         had, wanted = differ(before, after)
-        draft = EntryDraft(asset_id, name, Action.SHARE, base_metadata={**had}, metadata={**wanted})
+        draft = EntryDraft(asset_id, name, Action.SHARE, roles_before={**had}, roles={**wanted})
         title = SharingChange(wanted).title or "share with nobody else"
         return await self.do(draft, title=f"{title}: {name}")
 
@@ -355,9 +355,10 @@ class Editor:
         It is kept if that may not be, and if it was set aside and is sent as it was named.
         """
         state, error = State.DISCARDED, Refused("a later change to this asset replaced it")
-        if entry.reason == SET_ASIDE or not may_give_up(entry, None):
+        stays = entry.set_aside or not may_give_up(entry, None)
+        if stays:
             state, error = State.REFUSED, Refused(SET_ASIDE, hint=tell_how_to_combine(entry.id))
-        await self._context.settle(entry.id, state, error=error)
+        await self._context.settle(entry.id, state, error=error, set_aside=stays)
         self._context.bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
         return msgspec.structs.replace(build_result(entry, state), error=error)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from coexplorer.fields import Fields
 from coexplorer.library.selection import Fit
-from coexplorer.models import AssetId, MetadataValue
+from coexplorer.models import AssetId
 from coexplorer.written import NOT_UTF8
 
 
@@ -83,7 +83,7 @@ def tell_how_to_go_on(batch_id: int) -> str:
 
 
 FOUND = "its reply was lost, but the platform has it"
-"""`Entry.reason` of what a later look at the platform showed to have arrived."""
+"""`Entry.reason` of `Cause.FOUND`."""
 
 
 MOUNT = "mount"
@@ -91,7 +91,7 @@ MOUNT = "mount"
 
 
 SET_ASIDE = "another text was saved after it, which does not have it"
-"""`Entry.reason` of a text that a later save must not give up: nobody had looked at it."""
+"""`Entry.reason` of what is set aside."""
 
 
 LEFT_BEHIND = "its asset was deleted"
@@ -130,6 +130,8 @@ class Cause(StrEnum):
     """It is not done, but the platform has taken a part of it."""
     GONE = "gone"
     """An undo that found its asset gone, and so left what it takes back as it is."""
+    FOUND = "found"
+    """Its reply was lost, and a later look at the platform showed that it had arrived."""
 
 
 GIVES_UP = "ownership"
@@ -172,9 +174,9 @@ class Entry(msgspec.Struct, frozen=True):
         mine: What the user wants; None unless `action` is an edit or a create.
         before: What the platform had right before the write.
         after: What was sent: mine merged with theirs.
-        base_metadata: Where the asset is shared: the roles of the members in question as shown; who
+        roles_before: Where the asset is shared: the roles of the members in question as shown; who
             is missing may have had any.
-        metadata: Those members' roles as wanted, and as sent once something was.
+        roles: Those members' roles as wanted, and as sent once something was.
         reason: Why it failed or was left out, or how else it was done: one sentence.
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.
@@ -186,6 +188,7 @@ class Entry(msgspec.Struct, frozen=True):
         shown: What the user had been shown, if some of it was not sent yet; None: `base` is that.
         looked_at: Epoch seconds when somebody read in a mount why it failed; None before.
         cause: What its state alone does not tell; None: nothing.
+        set_aside: It is a text that a later save must not give up: nobody had looked at it.
     """
 
     id: int
@@ -200,8 +203,8 @@ class Entry(msgspec.Struct, frozen=True):
     mine: Fields | None = None
     before: Fields | None = None
     after: Fields | None = None
-    base_metadata: dict[str, MetadataValue] | None = None
-    metadata: dict[str, MetadataValue] | None = None
+    roles_before: dict[str, str] = {}
+    roles: dict[str, str] = {}
     reason: str = ""
     hint: str = ""
     settled_at: float | None = None
@@ -213,16 +216,7 @@ class Entry(msgspec.Struct, frozen=True):
     shown: Fields | None = None
     looked_at: float | None = None
     cause: Cause | None = None
-
-    @property
-    def roles(self) -> dict[str, str]:
-        """Where the asset is shared: members' roles as they are wanted, or were sent."""
-        return _read_roles(self.metadata) if self.action is Action.SHARE else {}
-
-    @property
-    def roles_before(self) -> dict[str, str]:
-        """Where the asset is shared: members' roles before, as far as they are known."""
-        return _read_roles(self.base_metadata) if self.action is Action.SHARE else {}
+    set_aside: bool = False
 
     @property
     def was_undone(self) -> bool:
@@ -238,10 +232,6 @@ class Entry(msgspec.Struct, frozen=True):
     def told(self) -> str:
         """How it ended, in words: see `tell_outcome`."""
         return tell_outcome(self.outcome)
-
-
-def _read_roles(values: dict[str, MetadataValue] | None) -> dict[str, str]:
-    return {member: str(role) for member, role in (values or {}).items()}
 
 
 def is_written_out(entry: Entry) -> bool:
@@ -263,8 +253,8 @@ class EntryDraft(msgspec.Struct, frozen=True):
     action: Action
     base: Fields | None = None
     mine: Fields | None = None
-    base_metadata: dict[str, MetadataValue] | None = None
-    metadata: dict[str, MetadataValue] | None = None
+    roles_before: dict[str, str] = {}
+    roles: dict[str, str] = {}
     state: State = State.PLANNED
     reason: str = ""
     hint: str = ""

@@ -21,7 +21,6 @@ from coexplorer.library.entries import (
     DONE,
     KEPT,
     NOT_THERE,
-    SET_ASIDE,
     STOPPED,
     STOPPED_SENDING,
     Action,
@@ -38,6 +37,7 @@ from coexplorer.library.journal_rows import (
     KEPT_MARKS,
     NOT_THERE_MARKS,
     OPEN,
+    encode_roles,
     encode_value,
     select,
 )
@@ -52,7 +52,7 @@ from coexplorer.library.journal_successors import (
 )
 from coexplorer.library.journal_tries import let_go
 from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
-from coexplorer.models import AssetId, MetadataValue
+from coexplorer.models import AssetId
 
 
 class Journal(JournalReader):
@@ -202,8 +202,8 @@ class Journal(JournalReader):
                 "state": draft.state,
                 "base": encode_value(draft.base),
                 "mine": encode_value(draft.mine),
-                "base_metadata": encode_value(draft.base_metadata),
-                "metadata": encode_value(draft.metadata),
+                "base_metadata": encode_roles(draft.action, draft.roles_before),
+                "metadata": encode_roles(draft.action, draft.roles),
                 "reason": draft.reason,
                 "hint": draft.hint,
                 "settled_at": None if draft.state is State.PLANNED else now,
@@ -253,8 +253,8 @@ class Journal(JournalReader):
         *,
         before: Fields | None = None,
         after: Fields | None = None,
-        base_metadata: dict[str, MetadataValue] | None = None,
-        metadata: dict[str, MetadataValue] | None = None,
+        roles_before: dict[str, str] | None = None,
+        roles: dict[str, str] | None = None,
     ) -> None:
         """Write down that the request is sent next.
 
@@ -262,8 +262,8 @@ class Journal(JournalReader):
             entry_id: The entry.
             before: What the platform has.
             after: What it should have.
-            base_metadata: The roles that members have, if it is shared.
-            metadata: The roles that they should have, if it is shared.
+            roles_before: The roles that members have, if it is shared.
+            roles: The roles that they should have, if it is shared.
 
         Raises:
             JournalError: It can't be written: nothing may be sent.
@@ -277,8 +277,8 @@ class Journal(JournalReader):
                     State.INTENDED,
                     encode_value(before),
                     encode_value(after),
-                    encode_value(base_metadata),
-                    encode_value(metadata),
+                    encode_value(roles_before),
+                    encode_value(roles),
                     self._session.name,
                     entry_id,
                 ),
@@ -295,6 +295,8 @@ class Journal(JournalReader):
         whole: bool = True,
         gone: bool = False,
         in_part: bool = False,
+        found: bool = False,
+        set_aside: bool = False,
         roles: dict[str, str] | None = None,
     ) -> None:
         """Write down what became of an entry; what it has taken back counts as undone from now on.
@@ -309,20 +311,23 @@ class Journal(JournalReader):
                 plain undo does not stop at it again.
             in_part: It is not done, but the platform has taken a part of it: what was there before
                 that must not be forgotten. Otherwise what is ``unsent`` was before nothing.
+            found: Its reply was lost, and a look at the platform has shown that it had arrived.
+            set_aside: It is a text that a later change must not give up.
             whole: False when a part of it was left alone: that part can still be undone.
             roles: Where the asset was shared: the members' roles that the platform has now.
         """
         with self._file.transaction() as connection:
             connection.execute(
                 "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?, cause = ?,"
-                " asset_id = coalesce(?, asset_id), after = coalesce(?, after),"
+                " set_aside = ?, asset_id = coalesce(?, asset_id), after = coalesce(?, after),"
                 " metadata = coalesce(?, metadata) WHERE id = ?",
                 (
                     state,
                     error.message if error else "",
                     error.hint if error else "",
                     time.time(),
-                    Cause.GONE if gone else Cause.IN_PART if in_part and state in KEPT else None,
+                    _find_cause(state, gone=gone, in_part=in_part, found=found),
+                    set_aside,
                     asset_id,
                     encode_value(after),
                     encode_value(roles),
@@ -354,7 +359,8 @@ class Journal(JournalReader):
                 for entry in entry_ids
                 if connection.execute(
                     "UPDATE entries SET state = ?, session = ?, reason = '', hint = '',"  # noqa: S608 - only marks
-                    " cause = CASE WHEN cause = 'in_part' THEN cause END, looked_at = NULL"
+                    " cause = CASE WHEN cause = 'in_part' THEN cause END, looked_at = NULL,"
+                    " set_aside = 0"
                     f" WHERE id = ? AND state IN ({KEPT_MARKS})",
                     (State.PLANNED, self._session.name, entry, *KEPT),
                 ).rowcount
@@ -433,7 +439,7 @@ class Journal(JournalReader):
             tail = f"WHERE entries.id = ? AND state IN (?, {NOT_THERE_MARKS})"
             left = select(connection, tail, (entry_id, State.PLANNED, *NOT_THERE))
             if aside:
-                set_aside(connection, left, SET_ASIDE, time.time())
+                set_aside(connection, left, time.time())
             else:
                 give_up(connection, left, "its file was written on", time.time())
 
@@ -519,6 +525,15 @@ class Journal(JournalReader):
         """
         self._file.ensure_writable()
         self.recover()
+
+
+def _find_cause(state: State, *, gone: bool, in_part: bool, found: bool) -> Cause | None:
+    """Return what the state of an entry does not tell (pure): see `Journal.settle`."""
+    if gone:
+        return Cause.GONE
+    if found:
+        return Cause.FOUND
+    return Cause.IN_PART if in_part and state in KEPT else None
 
 
 class _RehearsedError(Exception):

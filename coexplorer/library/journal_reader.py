@@ -15,7 +15,6 @@ from coexplorer.library.entries import (
     KEPT,
     NOT_THERE,
     PENDING,
-    SET_ASIDE,
     WAITING,
     Action,
     Batch,
@@ -142,9 +141,9 @@ class JournalReader:
         """Return the earlier texts that were kept aside when a batch was to take their place."""
         return self._entries(
             "WHERE asset_id IN (SELECT asset_id FROM entries WHERE batch_id = ?1)"
-            " AND state = ?2 AND reason = ?3"
+            " AND state = ?2 AND set_aside"
             " AND settled_at = (SELECT at FROM batches WHERE id = ?1) ORDER BY entries.id",
-            (batch_id, State.REFUSED, SET_ASIDE),
+            (batch_id, State.REFUSED),
         )
 
     def leave_to_later(

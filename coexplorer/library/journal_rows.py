@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from coexplorer.fields import Fields
 from coexplorer.library.entries import KEPT, NOT_THERE, Action, Cause, Entry, Purpose, State
 from coexplorer.library.journal_file import is_sound
 from coexplorer.library.selection import Fit
-from coexplorer.models import AssetId, MetadataValue
+from coexplorer.models import AssetId
 
 T = TypeVar("T")
 
@@ -40,8 +40,12 @@ ENTRY_COLUMNS = (
     "shown",
     "looked_at",
     "cause",
+    "set_aside",
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
+
+_ROLES = {"base_metadata": "roles_before", "metadata": "roles"}
+"""Columns → what they hold: they keep their names, as older programs may have the file open."""
 
 
 def build_entry(row: Sequence[Any]) -> Entry:
@@ -49,8 +53,11 @@ def build_entry(row: Sequence[Any]) -> Entry:
     values = dict(zip((*ENTRY_COLUMNS, "at", "origin"), row, strict=True))
     for column in ("base", "mine", "before", "after", "shown"):
         values[column] = _decode(values[column], Fields)
-    for column in ("base_metadata", "metadata"):
-        values[column] = _decode(values[column], dict[str, MetadataValue])
+    for column, name in _ROLES.items():
+        roles = values.pop(column)
+        shares = values["action"] == Action.SHARE
+        values[name] = (_decode(roles, dict[str, str]) if shares else None) or {}
+    values["set_aside"] = bool(values["set_aside"])
     values["fit"] = _decode(values["fit"], Fit)
     values["asked"] = _decode(values["asked"], tuple[str, ...]) or ()
     values["needless"] = bool(values["needless"])
@@ -63,6 +70,11 @@ def build_entry(row: Sequence[Any]) -> Entry:
 def encode_value(value: object) -> str | None:
     """Return a value as JSON; None stays None."""
     return None if value is None else msgspec.json.encode(value).decode()
+
+
+def encode_roles(action: Action, roles: Mapping[str, str]) -> str | None:
+    """Return members' roles as JSON; None where nothing is shared."""
+    return encode_value(roles) if action is Action.SHARE else None
 
 
 def _decode(text: str | None, kind: type[T]) -> T | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from coexplorer.library.entries import GIVEN_UP, RESTORED
+from coexplorer.library.entries import FOUND, GIVEN_UP, RESTORED, SET_ASIDE
 from coexplorer.library.refusals import was_final
 
-VERSION = 10
+VERSION = 11
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -37,8 +37,8 @@ CREATE TABLE entries (
     mine          TEXT,           -- JSON of Fields: what the user wants
     before        TEXT,           -- JSON of Fields: what the platform had right before the write
     after         TEXT,           -- JSON of Fields: what was sent
-    base_metadata TEXT,           -- JSON object: members' roles as shown, if it was shared
-    metadata      TEXT,           -- JSON object: members' roles as sent, if it was shared
+    base_metadata TEXT,           -- JSON object: Entry.roles_before, if it was shared
+    metadata      TEXT,           -- JSON object: Entry.roles, if it was shared
     reason        TEXT NOT NULL,  -- why it failed or was left out; else empty
     hint          TEXT NOT NULL,  -- what to do about it
     settled_at    REAL,           -- epoch seconds when the state became final
@@ -121,9 +121,20 @@ _TENTH = (
 )
 
 
+# What had arrived though its reply was lost, and texts that are set aside, were told by the
+# reason's words. What is set aside can be in part on the platform, which is its cause.
+_ELEVENTH = (
+    "ALTER TABLE entries ADD COLUMN set_aside INTEGER NOT NULL DEFAULT 0",
+    f"UPDATE entries SET set_aside = 1 WHERE state = 'refused' AND reason = '{SET_ASIDE}'",  # noqa: S608 - our words
+    f"""UPDATE entries SET cause = 'found'
+    WHERE state = 'applied' AND cause IS NULL AND reason = '{FOUND}'""",  # noqa: S608 - our words
+)
+
+
 _LATER: tuple[tuple[str, ...], ...] = (
     *(_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH),
     _TENTH,
+    _ELEVENTH,
 )
 
 

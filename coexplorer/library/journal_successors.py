@@ -91,7 +91,7 @@ def take_places(
             continue
         replaced = [] if draft.waits else [e for e in earlier if _has_last_word(draft, e)]
         aside = give_way(connection, replaced, draft, place_taken(batch), now)
-        earlier = [each for each in earlier if each not in aside and each.reason != SET_ASIDE]
+        earlier = [each for each in earlier if each not in aside and not each.set_aside]
         writes = select(connection, WRITES, writes_of(draft.asset_id))
         done.append(go_on_from(draft, earlier, writes))
     return done
@@ -125,18 +125,31 @@ def give_way(
     """
     aside = [entry for entry in entries if not may_give_up(entry, later)]
     give_up(connection, [entry for entry in entries if entry not in aside], reason, now)
-    set_aside(connection, [each for each in aside if each.reason != SET_ASIDE], SET_ASIDE, now)
+    set_aside(connection, [each for each in aside if not each.set_aside], now)
     return aside
 
 
 def set_aside(
-    connection: sqlite3.Connection, entries: Sequence[Entry], reason: str, now: float
+    connection: sqlite3.Connection,
+    entries: Sequence[Entry],
+    now: float,
+    *,
+    is_gone: bool = False,
 ) -> None:
-    """Keep texts to be read: they are not sent unless they are named."""
+    """Keep texts to be read: they are not sent unless they are named.
+
+    Args:
+        connection: The transaction.
+        entries: What has them.
+        now: Epoch seconds.
+        is_gone: Their asset was deleted from here: no later save is in their way.
+    """
+    reason = LEFT_BEHIND if is_gone else SET_ASIDE
     connection.executemany(
-        "UPDATE entries SET state = ?, settled_at = ?, reason = ?, hint = ? WHERE id = ?",
+        "UPDATE entries SET state = ?, settled_at = ?, reason = ?, hint = ?,"
+        " set_aside = ? WHERE id = ?",
         [
-            (State.REFUSED, now, reason, tell_how_to_combine(entry.id), entry.id)
+            (State.REFUSED, now, reason, tell_how_to_combine(entry.id), not is_gone, entry.id)
             for entry in entries
         ],
     )
@@ -191,7 +204,7 @@ def give_up_with_asset(connection: sqlite3.Connection, entry_id: int) -> None:
         unseen = [entry for entry in kept if is_unseen(entry) and entry.mine is not None]
         gone = [entry for entry in kept if entry not in unseen]
         give_up(connection, gone, place_taken(deleted.batch_id), time.time())
-        set_aside(connection, unseen, LEFT_BEHIND, time.time())
+        set_aside(connection, unseen, time.time(), is_gone=True)
 
 
 def place_taken(batch_id: int) -> str:

@@ -39,7 +39,7 @@ def may_give_up(kept: Entry, later: EntryDraft | None) -> bool:
 
 def is_unseen(kept: Entry) -> bool:
     """Tell whether nobody was told, or has read, why a text is not on the platform."""
-    is_edit = kept.action is Action.EDIT and kept.metadata is None and kept.reverses is None
+    is_edit = kept.action is Action.EDIT and kept.reverses is None
     return kept.origin == MOUNT and is_edit and kept.looked_at is None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from coexplorer.library.batch_reports import no_batch
 from coexplorer.library.context import Context
 from coexplorer.library.entries import (
-    SET_ASIDE,
     Action,
     Batch,
     Entry,
@@ -117,7 +116,7 @@ class Log:
                 and entry.mine is not None
                 and entry.reverses is None
                 and entry.state is not State.STOPPED
-                and entry.reason != SET_ASIDE
+                and not entry.set_aside
             ),
             None,
         )

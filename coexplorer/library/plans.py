@@ -229,7 +229,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         )
         if self.action is Action.SHARE:
             draft = msgspec.structs.replace(
-                draft, base_metadata=dict(self.roles_before), metadata=dict(self.roles)
+                draft, roles_before=dict(self.roles_before), roles=dict(self.roles)
             )
         if not self.archive_first:
             return (draft,)

@@ -19,7 +19,6 @@ from coexplorer.fields import (
 )
 from coexplorer.library.entries import (
     DONE,
-    FOUND,
     KEPT,
     Action,
     Cause,
@@ -182,7 +181,7 @@ def read_result(entry: Entry) -> EditResult:
         had = entry.roles_before
         roles = entry.roles if entry.roles.keys() <= had.keys() else None
         changed = tuple(each for each, role in entry.roles.items() if role != had.get(each))
-        plain = entry.reason == FOUND or entry.cause is Cause.GIVEN_UP
+        plain = entry.cause in (Cause.FOUND, Cause.GIVEN_UP)
         lacking = "" if plain else entry.reason
     return EditResult(
         entry_id=entry.id,

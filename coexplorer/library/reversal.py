@@ -205,8 +205,8 @@ def build_reversal(entry: Entry) -> EntryDraft:
         action=_OPPOSITE.get(entry.action, entry.action),
         base=entry.after or entry.mine,
         mine=entry.before or entry.base,
-        base_metadata=entry.metadata,
-        metadata=entry.base_metadata,
+        roles_before=entry.roles,
+        roles=entry.roles_before,
         reverses=entry.id,
     )
 
@@ -225,15 +225,15 @@ def build_withdrawal(entry: Entry, left: Entry | None) -> EntryDraft:
     again = not takes_back and entry.action not in _FOR_GOOD
     if left is None:
         again = False
-        left = msgspec.structs.replace(entry, mine=entry.base, metadata=entry.base_metadata)
+        left = msgspec.structs.replace(entry, mine=entry.base, roles=entry.roles_before)
     return EntryDraft(
         asset_id=entry.asset_id,
         asset_name=entry.asset_name,
         action=_OPPOSITE.get(entry.action, entry.action),
         base=left.mine,
         mine=left.base,
-        base_metadata=left.metadata,
-        metadata=left.base_metadata,
+        roles_before=left.roles,
+        roles=left.roles_before,
         state=State.APPLIED if again else State.UNCHANGED,
         reason=GIVEN_UP,
         cause=Cause.GIVEN_UP,

@@ -168,9 +168,14 @@ async def note_settled(
         ),
     }
     error = errors.get(state)
-    found = Refused(FOUND) if state is State.APPLIED else None
+    found = state is State.APPLIED
     await context.settle(
-        entry.id, state, error=error or found, asset_id=asset_id, whole=not name_left_alone(entry)
+        entry.id,
+        state,
+        error=error or (Refused(FOUND) if found else None),
+        asset_id=asset_id,
+        whole=not name_left_alone(entry),
+        found=found,
     )
     named = asset_id or entry.asset_id
     if error is None:

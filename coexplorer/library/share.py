@@ -98,8 +98,8 @@ class Sharer:
             await context.write_down(
                 context.journal.intend,
                 entry.id,
-                base_metadata=dict(merged.before),
-                metadata=dict(merged.after),
+                roles_before=dict(merged.before),
+                roles=dict(merged.after),
             )
             attempt.sent = True
             try:
@@ -187,7 +187,7 @@ class Sharer:
         if NONE in entry.roles.values() or attempt.purpose is not Purpose.DO:
             raise refuse_unseen()
         await context.write_down(
-            context.journal.intend, entry.id, base_metadata={}, metadata=dict(entry.roles)
+            context.journal.intend, entry.id, roles_before={}, roles=dict(entry.roles)
         )
         attempt.sent = True
         try:
@@ -284,7 +284,7 @@ def plan_reversal(entry: Entry, now: Sharing) -> tuple[MergedSharing, str]:
 
 def _as_sent(entry: Entry, sent: MergedSharing) -> Entry:
     before: Mapping[str, str] = sent.before
-    return msgspec.structs.replace(entry, base_metadata=dict(before), metadata=dict(sent.after))
+    return msgspec.structs.replace(entry, roles_before=dict(before), roles=dict(sent.after))
 
 
 def _ensure_meant(attempt: Attempt, now: Sharing) -> None:

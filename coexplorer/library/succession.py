@@ -22,9 +22,8 @@ from coexplorer.fields import (
     same_value,
     spread_fields,
 )
-from coexplorer.library.entries import FOUND, Action, Cause, Entry, EntryDraft, State
+from coexplorer.library.entries import Action, Cause, Entry, EntryDraft, State
 from coexplorer.library.merge import unique
-from coexplorer.models import MetadataValue
 
 Part: TypeAlias = tuple[str, str]
 """A field, or what stands for one, and what of it: a tag; empty for all of a text or key."""
@@ -52,10 +51,10 @@ def parts_of(change: EntryDraft | Entry) -> frozenset[Part]:
                 parts.add((field.name, ""))
             if field.name in change.asked:
                 parts.add((field.name, ALL if field.kind is FieldKind.SET else ""))
-    if change.metadata is not None:
-        before = change.base_metadata or {}
-        keys = dict.fromkeys([*before, *change.metadata])
-        parts |= {(_SHARING, key) for key in keys if before.get(key) != change.metadata.get(key)}
+    if change.action is Action.SHARE:
+        before, after = change.roles_before, change.roles
+        keys = dict.fromkeys([*before, *after])
+        parts |= {(_SHARING, key) for key in keys if before.get(key) != after.get(key)}
     return frozenset(parts)
 
 
@@ -147,12 +146,12 @@ def leave_to_later(entry: Entry, later: Iterable[Entry]) -> Entry | None:
         mine = _keep_base(entry.base, entry.mine, taken)
         asked = tuple(name for name in entry.asked if not {(name, ""), (name, ALL)} & taken)
         entry = msgspec.structs.replace(entry, mine=mine, asked=asked)
-    if entry.metadata is not None:
-        old, new = entry.base_metadata or {}, dict(entry.metadata)
+    if entry.action is Action.SHARE:
+        old, new = entry.roles_before, dict(entry.roles)
         for key in dict.fromkeys([*old, *new]):
             if (_SHARING, key) in taken:
                 _copy_key(old, new, key)
-        entry = msgspec.structs.replace(entry, metadata=new)
+        entry = msgspec.structs.replace(entry, roles=new)
     return entry
 
 
@@ -210,7 +209,7 @@ def go_on_from_ours(entry: Entry, base: Fields, theirs: Fields, writes: Iterable
     for name, by in _latest_writers(earlier, theirs).items():
         late = by.settled_at is not None and by.settled_at >= entry.at
         if (
-            late and by.reason == FOUND and (name, "") in touched
+            late and by.cause is Cause.FOUND and (name, "") in touched
         ):  # no tag is empty: these are texts
             values[name] = field_named(name).value_of(theirs)
     return replace_values(base, values)
@@ -263,7 +262,7 @@ def _keep_base(base: Fields, mine: Fields, taken: frozenset[Part]) -> Fields:
     return replace_values(mine, values)
 
 
-def _copy_key(source: dict[str, MetadataValue], target: dict[str, MetadataValue], key: str) -> None:
+def _copy_key(source: dict[str, str], target: dict[str, str], key: str) -> None:
     if key in source:
         target[key] = source[key]
     else:

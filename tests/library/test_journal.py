@@ -14,7 +14,19 @@ import pytest
 
 from coexplorer.errors import Forbidden, JournalError, UndoRefused, Unreachable
 from coexplorer.fields import Fields
-from coexplorer.library.entries import KEPT, WAITING, Action, EntryDraft, Purpose, State
+from coexplorer.library.entries import (
+    FOUND,
+    GIVEN_UP,
+    KEPT,
+    RESTORED,
+    SET_ASIDE,
+    WAITING,
+    Action,
+    Cause,
+    EntryDraft,
+    Purpose,
+    State,
+)
 from coexplorer.library.journal import Journal
 from coexplorer.models import AssetId
 from tests.support.disk import no_room_on_the_disk
@@ -442,3 +454,29 @@ def test_old_undos_that_did_nothing_are_not_used_up(tmp_path: Path) -> None:
     assert batch is not None
     assert batch.reverses == 1
     journal.close()
+
+
+def test_what_only_words_told_apart_has_columns(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    reasons = {
+        "a": ("refused", SET_ASIDE),
+        "b": ("refused", "too long"),
+        "c": ("applied", FOUND),
+        "d": ("applied", ""),
+        "e": ("unchanged", GIVEN_UP),
+        "f": ("stopped", RESTORED),
+    }
+    make_first_version(
+        path, [(1, asset, state, reason, None) for asset, (state, reason) in reasons.items()]
+    )
+    journal = Journal(path, origin="cli")
+    found = {entry.asset_id: (entry.set_aside, entry.cause) for entry in journal.entries_of(1)}
+    journal.close()
+    assert found == {
+        "a": (True, None),
+        "b": (False, None),
+        "c": (False, Cause.FOUND),
+        "d": (False, None),
+        "e": (False, Cause.GIVEN_UP),
+        "f": (False, Cause.RESTORED),
+    }

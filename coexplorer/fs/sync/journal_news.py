@@ -23,7 +23,7 @@ from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.failure_texts import build_report, list_unresolved
 from coexplorer.library import Library
-from coexplorer.library.entries import SET_ASIDE, Entry, State
+from coexplorer.library.entries import Entry, State
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class JournalNews:
 
     def _recall_file(self, node: Node, part: Part, entries: Sequence[Entry]) -> None:
         """Report the last text of a file that was not set aside, and those that were."""
-        last = [entry for entry in entries if entry.reason != SET_ASIDE][-1:]
+        last = [entry for entry in entries if not entry.set_aside][-1:]
         aside = [entry for entry in entries if entry not in last and entry.state is State.REFUSED]
         report = ""
         for entry in last:
@@ -156,7 +156,7 @@ class JournalNews:
 
     def _notice_asides(self, kept: list[Entry]) -> None:
         """Say of a text that another one was saved after it elsewhere, which does not have it."""
-        aside = {entry.id for entry in kept if entry.reason == SET_ASIDE}
+        aside = {entry.id for entry in kept if entry.set_aside}
         self._unsent.told_aside &= aside
         for (slot, what), told in list(self._unsent.told.items()):
             node = self._volume.tree.find_slot(slot)
