@@ -1,4 +1,7 @@
-"""The one registry of commands; footer, palette, help, key docs and overrides come from it."""
+"""The one registry of commands; footer, palette, help, key docs and overrides come from it.
+
+It is a table, so it is long: a row for each command, in the order of the help.
+"""
 
 from __future__ import annotations
 
@@ -355,7 +358,7 @@ COMMANDS: tuple[Command, ...] = (
         why_disabled=needs_asset,
     ),
     Command(
-        "asset.yank",
+        "asset.copy",
         "Copy",
         ("y",),
         "Copy ids, names, links, S3 paths, JSON or an attach snippet to the clipboard (OSC 52).",

@@ -93,7 +93,7 @@ ALL: dict[str, Callable[[Running], Awaitable[None]]] = {
     "tag.add": see_tag_asked,
     "tag.remove": see_tag_asked,
     "triage.repeat": see_repeated,
-    "asset.yank": see_copies,
+    "asset.copy": see_copies,
     "asset.delete": see_deletion,
 }
 ONE = {

@@ -202,7 +202,7 @@ def test_what_one_app_changes_the_other_shows(server: DemoServer) -> None:
             first.wait_for("open data here")
 
 
-def test_the_clipboard_gets_what_is_yanked(server: DemoServer) -> None:
+def test_the_clipboard_gets_what_is_copied(server: DemoServer) -> None:
     with open_program(server) as session:
         session.wait_for("open data")
         session.write("y")

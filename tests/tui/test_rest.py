@@ -56,8 +56,8 @@ async def test_the_theme_is_chosen_and_remembered(server: DemoServer, settings: 
         assert app.app.theme == "textual-light"
 
 
-@pytest.mark.command("asset.yank", "asset.open")
-async def test_what_is_yanked_goes_to_the_clipboard(
+@pytest.mark.command("asset.copy", "asset.open")
+async def test_what_is_copied_goes_to_the_clipboard(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "1 2 3 4")
@@ -77,7 +77,7 @@ async def test_what_is_yanked_goes_to_the_clipboard(
         await app.until(lambda: app.app.clipboard.endswith(RAW), "the link, over SSH")
 
 
-async def test_the_yanked_json_is_the_platforms_own(server: DemoServer, settings: Settings) -> None:
+async def test_the_copied_json_is_the_platforms_own(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
         record = await app.library.assets.record(app.main.rows.current.id)  # type: ignore[union-attr]  # it is shown
         assert record is not None

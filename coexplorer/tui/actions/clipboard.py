@@ -33,7 +33,7 @@ async def open_page(screen: Workbench) -> None:
     if row is None:
         return
     link = build_link(screen.settings.base_url, row.id)
-    alone = f" ({ONLY_ONE}; {key_of('asset.yank')} copies all links)" if screen.marks_others else ""
+    alone = f" ({ONLY_ONE}; {key_of('asset.copy')} copies all links)" if screen.marks_others else ""
     if external.has_browser():
         screen.app.open_url(link)
         screen.say(f"opened {link}{alone}")
@@ -42,7 +42,7 @@ async def open_page(screen: Workbench) -> None:
         screen.say(f"{'copied' if copied else NO_CLIPBOARD} {link}{alone}")
 
 
-async def yank(screen: Workbench) -> None:
+async def copy(screen: Workbench) -> None:
     """Choose what to copy from the marked assets."""
     records = await screen.library.assets.records(screen.targets())
     if not records:
@@ -146,5 +146,5 @@ def _attach_snippet(assets: Sequence[Asset]) -> str:
 
 ACTIONS: dict[str, Action] = {
     "asset.open": open_page,
-    "asset.yank": yank,
+    "asset.copy": copy,
 }
