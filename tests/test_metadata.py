@@ -17,6 +17,8 @@ from coexplorer.metadata import (
     show_value,
 )
 from coexplorer.models import MetadataField
+from tests.support.new_key import PLACES
+from tests.support.pages import ROOT
 
 TEXT = MetadataField("genotype")
 SEX = MetadataField("sex", allowed_values=("F", "M"))
@@ -166,3 +168,9 @@ def test_a_key_that_does_not_exist_is_told_with_what_is_like_it() -> None:
     assert schema.find("age") is AGE
     assert schema.find("Subject_ID") is None
     assert schema.find_like("Subject_ID") == ("subject id",)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_test_looks_for_a_new_key_in_each_place(place: str) -> None:
+    path, _, name = PLACES[place].partition("::")
+    assert f"def {name}(" in (ROOT / path).read_text("utf-8"), "tests/support/new_key.py names it"

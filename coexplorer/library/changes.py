@@ -3,7 +3,7 @@
 Each is written into the journal before anything is sent: whatever happens then, `library.log` tells
 what arrived, what did not, and what nobody knows yet.
 
-It is a face, so it is one long list: a method for each thing, which leads to the module that does it.
+It is a face, so it is one long list: a method for each thing, which leads to who does it.
 """
 
 from __future__ import annotations

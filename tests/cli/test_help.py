@@ -32,7 +32,7 @@ def list_all() -> set[str]:
 
 
 def test_every_command_has_examples_of_its_own() -> None:
-    assert set(EXAMPLES) == list_all()
+    assert set(EXAMPLES) == list_all(), "coexplorer/cli/examples.py has them"
     for name, examples in EXAMPLES.items():
         assert 1 <= len(examples) <= 3
         assert all(f"coexplorer {name}" in line or name in line for line, _ in examples), name

@@ -229,9 +229,8 @@ def test_lists_have_metadata_as_columns(program: Program) -> None:
     assert "2024-03-01" in table[1]
 
 
-def test_a_field_that_the_schema_gets_is_everywhere_without_a_change_of_ours(
-    program: Program, tmp_path: Path
-) -> None:
+def test_a_new_key_is_everywhere_in_commands(program: Program, tmp_path: Path) -> None:
+    """No line of ours is changed for it: see `tests.support.new_key`."""
     server = program.server
     program.ok("sync")
     server.metadata_fields = (*server.metadata_fields, NEW)
@@ -257,5 +256,9 @@ def test_a_field_that_the_schema_gets_is_everywhere_without_a_change_of_ours(
     assert "#   metadata.data level: one of raw, derived\n" in document
     assert (held(server)["implant date"], held(server)["age"]) == (MARCH, 62)
     assert "implant date: 2024-03-01" in program.ok("show", RAW).out
+    columns = ("--columns", "id,metadata.implant date", "-o", "csv")
+    assert program.ok("ls", '"implant date":2024-03-01', *columns).lines[1:] == [
+        f"{RAW},2024-03-01"
+    ]
     refused = program("edit", RAW, "--meta", "implant date=2019-12-31")
     assert "it must be 2020-01-01 or later" in refused.err

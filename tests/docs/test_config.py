@@ -22,14 +22,14 @@ def find_keys(table: str) -> list[str]:
 
 def test_every_key_has_its_row() -> None:
     top, profile = map(find_keys, TABLES)
-    assert sorted(top) == sorted(file._TOP_KEYS)
-    assert sorted(profile) == sorted(file._PROFILE_KEYS)
+    assert sorted(top) == sorted(file._TOP_KEYS), "docs/config.md has a row for each"
+    assert sorted(profile) == sorted(file._PROFILE_KEYS), "docs/config.md has a row for each"
 
 
 def test_the_example_uses_every_key_and_is_right() -> None:
     config = parse_config(EXAMPLE)
     assert config.warnings == ()
-    assert set(EXAMPLE) == file._TOP_KEYS
+    assert set(EXAMPLE) == file._TOP_KEYS, "the example at the end of docs/config.md has them all"
     used = {key for profile in EXAMPLE["profiles"].values() for key in profile}
     assert used == file._PROFILE_KEYS
     assert build_keymap(config.keys, config.actions).problems == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coexplorer.demo.metadata import SchemaField
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import InvalidField
 from coexplorer.fields import Map, is_same_json
@@ -91,6 +93,7 @@ def test_values_are_read_as_the_schema_types_them() -> None:
 def mounted(server: DemoServer, tmp_path: Path) -> Iterator[Mounted]:
     home = tmp_path / "mounted"
     home.mkdir()
+    server.metadata_fields = (*server.metadata_fields, SchemaField("implant date", "date"))
     mount = Mounted(server, home, tmp_path / "mount")
     try:
         mount.start()
@@ -105,6 +108,7 @@ def test_a_save_is_one_change_and_a_wrong_value_is_refused_with_what_is_allowed(
     asset = mounted.asset("ecephys_655019_2023-04-03_18-17-07")
     file = asset / "metadata.toml"
     text = file.read_text()
+    assert re.search(r'^#\s*"implant date" =', text, re.MULTILINE)  # see tests.support.new_key
     assert 'age = 61  # number, 0 to 40,000 days\nmodality = ["ecephys"]\n' in text
     good = text.replace("age = 61", 'age = 62\n"session date" = 2024-03-01')
     file.write_text(good)

@@ -30,9 +30,8 @@ def sent(server: DemoServer, count: int) -> dict[str, object]:
     return found
 
 
-def test_each_type_is_shown_and_edited_as_the_schema_says(
-    server: DemoServer, program: Program
-) -> None:
+def test_a_new_key_is_shown_and_edited_in_the_app(server: DemoServer, program: Program) -> None:
+    """So is each type of value: see `tests.support.new_key`."""
     with Session(program_command(), columns=120, rows=50, env=program.env) as session:
         session.wait_for("synced", timeout_s=60)
         session.write("/ecephys_655019 -sorted\r")

@@ -34,12 +34,13 @@ def marked_commands() -> set[str]:
 
 def test_every_command_is_pressed_by_a_test() -> None:
     missing = {command.id for command in COMMANDS} - marked_commands()
-    assert not missing
+    assert not missing, "press each in a test with @pytest.mark.command('its.id')"
 
 
 def test_every_command_of_the_main_screen_has_a_handler() -> None:
     wanted = {command.id for command in COMMANDS if command.scope in (Scope.MAIN, Scope.EDIT)}
-    assert set(ACTIONS) == wanted
+    told = "put each into the ACTIONS of its module in coexplorer/tui/actions, and nothing else"
+    assert set(ACTIONS) == wanted, told
 
 
 def test_ids_and_default_keys_are_unique() -> None:
@@ -53,7 +54,8 @@ def test_default_keys_are_sent_by_every_terminal() -> None:
 
 
 def test_key_docs_are_current() -> None:
-    assert (ROOT / "docs" / "keys.md").read_text(encoding="utf-8") == build_key_docs()
+    page = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
+    assert page == build_key_docs(), "run: make docs"
 
 
 def test_an_override_takes_its_key_and_leaves_the_default() -> None:
