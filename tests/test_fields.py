@@ -108,6 +108,12 @@ def test_commands_have_the_field(server: KnowingServer, run: Runner) -> None:
     shown = run("show", RAW).out
     assert re.search(rf"^  {NAME} +{OLD}$", shown, re.MULTILINE)
     assert KEY not in shown  # nor is it shown once more, as a key that nobody knows
+    (row,) = json.loads(run("show", RAW, "-o", "json").out)
+    assert row[NAME] == OLD
+    assert run("ls", f"{TITLE} -sorted", "--columns", f"id,{NAME}", "-o", "csv").out.split() == [
+        f"id,{NAME}",
+        f"{RAW},{OLD}",
+    ]
     plan = run("edit", RAW, "--reference", " doi:10.1000/new ", "--dry-run").out
     assert f"{OLD} → doi:10.1000/new" in plan
     assert sent(server) == []

@@ -12,7 +12,8 @@ from coexplorer.cli import exits
 from coexplorer.cli.exits import leave
 from coexplorer.cli.narration import note, tell_hint, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_object
-from coexplorer.cli.schema import USER, Values
+from coexplorer.cli.row_kinds import Values
+from coexplorer.cli.schema import USER
 from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
 from coexplorer.config.environment import explain_missing
 from coexplorer.errors import ApiError, CoexplorerError, ConfigError, NotSignedIn

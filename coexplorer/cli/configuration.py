@@ -10,7 +10,8 @@ import click
 from coexplorer.cli.completion import complete_settings
 from coexplorer.cli.narration import warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
-from coexplorer.cli.schema import SETTING, Values
+from coexplorer.cli.row_kinds import Values
+from coexplorer.cli.schema import SETTING
 from coexplorer.config import find_paths
 from coexplorer.config.domain import parse_domain
 from coexplorer.config.environment import explain_missing, find_credentials

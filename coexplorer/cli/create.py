@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
+from coexplorer.cli.asset_keys import ASSET, record_values
 from coexplorer.cli.completion import complete_tags
 from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.exits import leave
@@ -21,7 +22,6 @@ from coexplorer.cli.metadata import meta_option, read_meta
 from coexplorer.cli.narration import Progress, ask_secret, warn, warn_once
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.query_words import QueryCommand
-from coexplorer.cli.schema import ASSET, record_values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.cli.values import TEXT, FilledPath

@@ -12,7 +12,8 @@ from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural, wrap
 from coexplorer.cli.narration import note
 from coexplorer.cli.output import Format, format_options, print_rows
-from coexplorer.cli.schema import FINDING, Values
+from coexplorer.cli.row_kinds import Values
+from coexplorer.cli.schema import FINDING
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.text import clean

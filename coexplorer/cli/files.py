@@ -21,7 +21,8 @@ from coexplorer.cli.output import (
     print_rows,
     print_table,
 )
-from coexplorer.cli.schema import FILE, file_values
+from coexplorer.cli.row_values import file_values
+from coexplorer.cli.schema import FILE
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_targets

@@ -11,7 +11,8 @@ from coexplorer.cli.format import plural
 from coexplorer.cli.freshness import ensure_fresh, load_offline
 from coexplorer.cli.narration import warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
-from coexplorer.cli.schema import RELATIVE, relative_values
+from coexplorer.cli.row_values import relative_values
+from coexplorer.cli.schema import RELATIVE
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import asset_argument, find_targets, read_targets
 from coexplorer.cli.values import NUMBER

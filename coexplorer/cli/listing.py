@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from coexplorer.cli.asset_keys import ASSET, LIGHT, OF_METADATA, asset_values, row_values
 from coexplorer.cli.completion import (
     complete_field,
     complete_names,
@@ -35,15 +36,7 @@ from coexplorer.cli.output import (
     tell_value,
 )
 from coexplorer.cli.query_words import QueryCommand, join_words
-from coexplorer.cli.schema import (
-    ASSET,
-    LIGHT,
-    OF_METADATA,
-    Holds,
-    Values,
-    asset_values,
-    row_values,
-)
+from coexplorer.cli.row_kinds import Holds, Values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER

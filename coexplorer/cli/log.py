@@ -11,7 +11,8 @@ import click
 from coexplorer.cli.completion import complete_changes
 from coexplorer.cli.format import moment_text, plural
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
-from coexplorer.cli.schema import ENTRY, OUTCOME, entry_values, outcome_values
+from coexplorer.cli.row_values import entry_values, outcome_values
+from coexplorer.cli.schema import ENTRY, OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column

@@ -15,7 +15,8 @@ from coexplorer.cli import exits
 from coexplorer.cli.exits import leave
 from coexplorer.cli.narration import ask_secret, ask_text, confirm, note, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
-from coexplorer.cli.schema import PROFILE, Values
+from coexplorer.cli.row_kinds import Values
+from coexplorer.cli.schema import PROFILE
 from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
 from coexplorer.cli.table import Column
 from coexplorer.config import Settings, find_paths, load_settings

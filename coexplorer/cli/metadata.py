@@ -10,7 +10,8 @@ import click
 from coexplorer.cli.completion import complete_metadata, complete_metadata_keys
 from coexplorer.cli.narration import note
 from coexplorer.cli.output import Format, format_options, print_rows, print_table
-from coexplorer.cli.schema import METADATA_FIELD, metadata_field_values
+from coexplorer.cli.row_values import metadata_field_values
+from coexplorer.cli.schema import METADATA_FIELD
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import TEXT

@@ -16,7 +16,8 @@ from coexplorer.cli.completion import complete_mounts
 from coexplorer.cli.format import moment_text
 from coexplorer.cli.missing_values import MayStandAlone
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
-from coexplorer.cli.schema import MOUNT, Values, time_text
+from coexplorer.cli.row_kinds import Values, time_text
+from coexplorer.cli.schema import MOUNT
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import FOLDER, NUMBER

@@ -11,7 +11,8 @@ from coexplorer.cli.format import plural
 from coexplorer.cli.narration import hint_of, report_details, tell_hint, warn
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.quiet import is_quiet
-from coexplorer.cli.schema import OUTCOME, outcome_values
+from coexplorer.cli.row_values import outcome_values
+from coexplorer.cli.schema import OUTCOME
 from coexplorer.errors import EditConflict
 
 if TYPE_CHECKING:

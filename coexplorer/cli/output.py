@@ -19,18 +19,10 @@ from typing import Any, TypeVar, cast
 import click
 import msgspec
 
+from coexplorer.cli.asset_keys import ASSET, OF_METADATA, metadata_values, record_values
 from coexplorer.cli.completion import complete_names
 from coexplorer.cli.format import size_text
-from coexplorer.cli.schema import (
-    ASSET,
-    OF_METADATA,
-    Holds,
-    RowKind,
-    Values,
-    encode,
-    metadata_values,
-    record_values,
-)
+from coexplorer.cli.row_kinds import Holds, RowKind, Values, encode
 from coexplorer.cli.screen import terminal_width
 from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column, render_table

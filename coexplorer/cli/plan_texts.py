@@ -9,7 +9,8 @@ import click
 
 from coexplorer.cli.format import plural
 from coexplorer.cli.output import Format, print_rows
-from coexplorer.cli.schema import PLAN, plan_values
+from coexplorer.cli.row_values import plan_values
+from coexplorer.cli.schema import PLAN
 from coexplorer.text import clean, clean_lines, diff_lines, width
 
 if TYPE_CHECKING:

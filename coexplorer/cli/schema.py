@@ -3,163 +3,52 @@
 `VERSION` is raised when a key is renamed, removed or given another meaning; a new key may come at
 any time. A test compares the table with the one of this version.
 
-The functions below the table give the values, as JSON has them: sizes are whole numbers of bytes,
-times are RFC 3339 in UTC, and what is not known, or has never been, is None. Pure.
+The values are in `coexplorer.cli.row_values`; an asset's keys and values in
+`coexplorer.cli.asset_keys`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import TYPE_CHECKING
-
-import msgspec
-
-from coexplorer.sharing import kind_of, list_members, title_of
-
-if TYPE_CHECKING:
-    from coexplorer.fields import Fields
-    from coexplorer.library.entries import Entry
-    from coexplorer.library.plans import PlanItem
-    from coexplorer.library.results import EditResult, SyncReport
-    from coexplorer.metadata import MetadataSchema
-    from coexplorer.models import (
-        Asset,
-        AssetId,
-        Duplicates,
-        FileEntry,
-        Membership,
-        MetadataField,
-        Record,
-        Relative,
-        Row,
-        Share,
-        Stats,
-    )
-    from coexplorer.sharing import Sharing
+from coexplorer.cli.asset_keys import ASSET
+from coexplorer.cli.row_kinds import Holds, Key, RowKind
 
 VERSION = 1
 
-Values = dict[str, object]
-"""One row: key → value."""
-
-
-class Holds(StrEnum):
-    """What a key holds."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    BYTES = "bytes"
-    TIME = "time"
-    FLAG = "true or false"
-    TEXTS = "list of texts"
-    OBJECT = "object"
-    OBJECTS = "list of objects"
-
-
-class Key(msgspec.Struct, frozen=True):
-    """One key of a row.
-
-    Attributes:
-        name: As JSON, the titles of CSV and TSV, and ``--columns`` have it.
-        help: What it means.
-        nullable: It may be null: not known, or none.
-        detail: It is left out of a line of CSV or TSV, unless ``--columns`` asks for it.
-        title: In tables for people; empty: the name.
-    """
-
-    name: str
-    holds: Holds
-    help: str
-    nullable: bool = False
-    detail: bool = False
-    title: str = ""
-
-
-class RowKind(msgspec.Struct, frozen=True):
-    """A kind of row.
-
-    Attributes:
-        name: What it is called in the documentation.
-        commands: Which commands print it.
-        id_key: Which key ``-o ids`` prints; empty: such rows have none.
-    """
-
-    name: str
-    commands: tuple[str, ...]
-    keys: tuple[Key, ...]
-    id_key: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of its keys."""
-        return tuple(key.name for key in self.keys)
-
-    @property
-    def flat_names(self) -> tuple[str, ...]:
-        """The keys that a line of CSV or TSV has."""
-        return tuple(key.name for key in self.keys if not key.detail)
-
-    def find_key(self, name: str) -> Key | None:
-        """Return the key of that name, if there is one."""
-        return next((key for key in self.keys if key.name == name), None)
-
 
 _ID = Key("id", Holds.TEXT, "The asset's id.")
+
+
 _NAME = Key("name", Holds.TEXT, "The asset's name.")
+
+
 _SIZE = Key("size", Holds.BYTES, "Size of all its files.", nullable=True)
+
+
 _CREATED = Key("created", Holds.TIME, "When it was created.", nullable=True)
+
+
 _CHANGE = Key("change", Holds.NUMBER, "The number that `undo` and `log` take.")
+
+
 _ENTRY = Key("entry", Holds.NUMBER, "The number that `retry` and `discard` take.")
+
+
 _HINT = Key("hint", Holds.TEXT, "What you can do about it.", nullable=True)
+
+
 _DOMAIN = Key("domain", Holds.TEXT, "The platform.")
+
+
 _TOKEN = Key("token", Holds.TEXT, "Where the token comes from.")
+
+
 _ACTION = Key(
     "action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete`, `create` or `share`."
 )
+
+
 _ERROR = Key("error", Holds.TEXT, "Why it failed or was left out.", nullable=True)
 
-ASSET = RowKind(
-    "asset",
-    ("ls", "show", "create", "wait"),
-    (
-        _ID,
-        _NAME,
-        Key("type", Holds.TEXT, "`dataset`, `result`, `combined` or `model`."),
-        Key("state", Holds.TEXT, "`draft`, `ready` or `failed`."),
-        _SIZE,
-        Key("files", Holds.NUMBER, "Number of its files.", nullable=True),
-        _CREATED,
-        Key(
-            "last_used",
-            Holds.TIME,
-            "When it was last used; null: never.",
-            nullable=True,
-            title="USED",
-        ),
-        Key("owner", Holds.TEXT, "Its owner."),
-        Key("mount", Holds.TEXT, "Its folder inside a capsule.", nullable=True),
-        Key("tags", Holds.TEXTS, "Its tags."),
-        Key("archived", Holds.FLAG, "Whether it is archived.", nullable=True),
-        Key("favorite", Holds.FLAG, "Whether it is one of your favorites.", nullable=True),
-        Key("mine", Holds.FLAG, "Whether you made it.", nullable=True),
-        Key("shared", Holds.FLAG, "Whether it is shared with you.", nullable=True),
-        Key("external", Holds.FLAG, "Whether its files stay in your bucket.", detail=True),
-        Key("description", Holds.TEXT, "Its description (Markdown).", detail=True),
-        Key("failure", Holds.TEXT, "Why its creation failed.", nullable=True, detail=True),
-        Key("bucket", Holds.TEXT, "The bucket its files came from.", nullable=True, detail=True),
-        Key("prefix", Holds.TEXT, "The folder in that bucket.", nullable=True, detail=True),
-        Key("capsule", Holds.TEXT, "The capsule that made it.", nullable=True, detail=True),
-        Key("computation", Holds.TEXT, "The run that made it.", nullable=True, detail=True),
-        Key("commit", Holds.TEXT, "The commit of that capsule.", nullable=True, detail=True),
-        Key("run_script", Holds.TEXT, "The script that made it.", nullable=True, detail=True),
-        Key("made_from", Holds.TEXTS, "Ids of the assets it was made from.", detail=True),
-        Key("contains", Holds.TEXTS, "Ids of the assets that it combines.", detail=True),
-        Key("metadata", Holds.OBJECT, "Custom metadata, as the platform has it.", detail=True),
-    ),
-    id_key="id",
-)
 
 METADATA_FIELD = RowKind(
     "metadata key",
@@ -178,6 +67,7 @@ METADATA_FIELD = RowKind(
     ),
 )
 
+
 FILE = RowKind(
     "file",
     ("files",),
@@ -189,6 +79,7 @@ FILE = RowKind(
     ),
 )
 
+
 TAG = RowKind(
     "tag",
     ("tags",),
@@ -197,6 +88,7 @@ TAG = RowKind(
         Key("assets", Holds.NUMBER, "How many assets have it."),
     ),
 )
+
 
 PLAN = RowKind(
     "plan",
@@ -236,6 +128,7 @@ PLAN = RowKind(
     id_key="id",
 )
 
+
 OUTCOME = RowKind(
     "outcome",
     (
@@ -256,6 +149,7 @@ OUTCOME = RowKind(
     ),
     id_key="id",
 )
+
 
 ENTRY = RowKind(
     "entry",
@@ -298,6 +192,7 @@ ENTRY = RowKind(
     id_key="asset_id",
 )
 
+
 ACCESS = RowKind(
     "access",
     ("share",),
@@ -310,6 +205,7 @@ ACCESS = RowKind(
     ),
     id_key="id",
 )
+
 
 SHARE = RowKind(
     "share",
@@ -327,6 +223,7 @@ SHARE = RowKind(
     ),
 )
 
+
 DUPLICATE = RowKind(
     "duplicate",
     ("duplicates",),
@@ -342,6 +239,7 @@ DUPLICATE = RowKind(
     ),
     id_key="id",
 )
+
 
 RELATIVE = RowKind(
     "relative",
@@ -359,6 +257,7 @@ RELATIVE = RowKind(
     id_key="id",
 )
 
+
 SYNC = RowKind(
     "sync",
     ("sync",),
@@ -373,6 +272,7 @@ SYNC = RowKind(
     ),
 )
 
+
 PROFILE = RowKind(
     "profile",
     ("profiles",),
@@ -385,6 +285,7 @@ PROFILE = RowKind(
         Key("user", Holds.TEXT, "Whose token it is, if `--check` asked.", nullable=True),
     ),
 )
+
 
 USER = RowKind(
     "user",
@@ -400,6 +301,7 @@ USER = RowKind(
     ),
 )
 
+
 SETTING = RowKind(
     "setting",
     ("config list",),
@@ -408,6 +310,7 @@ SETTING = RowKind(
         Key("value", Holds.TEXTS, "Its value; a list of one for most."),
     ),
 )
+
 
 MOUNT = RowKind(
     "mount",
@@ -430,6 +333,7 @@ MOUNT = RowKind(
     ),
 )
 
+
 FINDING = RowKind(
     "finding",
     ("doctor",),
@@ -440,6 +344,7 @@ FINDING = RowKind(
         _HINT,
     ),
 )
+
 
 KINDS = (
     ASSET,
@@ -460,298 +365,3 @@ KINDS = (
     MOUNT,
     FINDING,
 )
-
-
-def time_text(epoch_s: float | None) -> str | None:
-    """Return ``2024-01-31T10:00:00Z``; None for what is not known or can't be a time."""
-    if epoch_s is None:
-        return None
-    try:
-        moment = datetime.fromtimestamp(int(epoch_s // 1), UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def used_time(epoch_s: float | None) -> str | None:
-    """Return when something was last used; None for never, which is 0 on the platform."""
-    return time_text(epoch_s or None)
-
-
-def row_values(row: Row) -> Values:
-    """Return the keys of an asset that a light row holds."""
-    return {
-        "id": row.id,
-        "name": row.name,
-        "type": row.type,
-        "state": row.state,
-        "size": row.size_bytes,
-        "files": row.files,
-        "created": time_text(row.created),
-        "last_used": used_time(row.last_used),
-        "owner": row.owner,
-        "mount": row.mount,
-        "tags": row.tags,
-        "archived": row.archived,
-        "favorite": row.favorite,
-        "mine": row.mine,
-        "shared": row.shared,
-        "external": row.external,
-    }
-
-
-LIGHT = frozenset(
-    {
-        *("id", "name", "type", "state", "size", "files", "created", "last_used", "owner"),
-        *("mount", "tags", "archived", "favorite", "mine", "shared", "external"),
-    }
-)
-"""The keys of `row_values`."""
-
-
-def asset_values(asset: Asset, membership: Membership | None = None) -> Values:
-    """Return all keys of an asset; without a membership what only a search says is not known."""
-    source, made = asset.source, asset.provenance
-    return {
-        "id": asset.id,
-        "name": asset.name,
-        "type": asset.type,
-        "state": asset.state,
-        "size": asset.size_bytes,
-        "files": asset.files,
-        "created": time_text(asset.created),
-        "last_used": used_time(asset.last_used),
-        "owner": asset.owner,
-        "mount": asset.mount,
-        "tags": asset.tags,
-        "archived": membership and membership.archived,
-        "favorite": membership and membership.favorite,
-        "mine": membership and membership.mine,
-        "shared": membership and membership.shared,
-        "external": source is not None and source.external,
-        "description": asset.description,
-        "failure": asset.failure_reason or None,
-        "bucket": (source and source.bucket) or None,
-        "prefix": (source and source.prefix) or None,
-        "capsule": (made and made.capsule) or None,
-        "computation": (made and made.computation) or None,
-        "commit": (made and made.commit) or None,
-        "run_script": (made and made.run_script) or None,
-        "made_from": made.data_assets if made else (),
-        "contains": asset.contained,
-        "metadata": asset.custom_metadata,
-    }
-
-
-def metadata_field_values(field: MetadataField) -> Values:
-    """Return a key of the deployment's custom metadata."""
-    from coexplorer.metadata import allowed_texts, describe_field, show_value
-
-    low, high = (
-        None if limit is None else show_value(field, limit)
-        for limit in (field.minimum, field.maximum)
-    )
-    return {
-        "key": field.name,
-        "type": field.type,
-        "takes": describe_field(field),
-        "allowed": allowed_texts(field),
-        "minimum": low,
-        "maximum": high,
-        "units": field.units or None,
-        "category": field.category or None,
-        "multiple": field.multiple,
-        "required": field.required,
-    }
-
-
-def metadata_values(
-    record: Record, names: Sequence[str], schema: MetadataSchema, *, whole: bool
-) -> Values:
-    """Return the columns ``metadata.KEY`` of an asset.
-
-    Args:
-        record: The asset.
-        names: Columns; others are left out.
-        schema: Says how values are shown.
-        whole: Values as the platform has them; otherwise as people read them.
-    """
-    from coexplorer.metadata import show_value
-
-    held = record.asset.metadata or {}
-    found = {name: name.removeprefix(OF_METADATA) for name in names if name.startswith(OF_METADATA)}
-    return {
-        name: held.get(key) if whole or key not in held else show_value(schema.find(key), held[key])
-        for name, key in found.items()
-    }
-
-
-OF_METADATA = "metadata."
-"""A column whose name begins so shows one key of the custom metadata."""
-
-
-def record_values(record: Record) -> Values:
-    """Return all keys of an asset that is known here."""
-    return asset_values(record.asset, record.membership)
-
-
-def file_values(asset_id: AssetId, entry: FileEntry) -> Values:
-    """Return a file or folder of an asset."""
-    return {
-        "path": entry.path,
-        "is_folder": entry.is_folder,
-        "size": None if entry.is_folder else entry.size_bytes,
-        "asset_id": asset_id,
-    }
-
-
-def access_values(asset: Asset, sharing: Sharing) -> Iterator[Values]:
-    """Yield a row for each who can see an asset."""
-    for member, role in list_members(sharing):
-        kind = kind_of(member)
-        yield {
-            "id": asset.id,
-            "name": asset.name,
-            "kind": kind,
-            "who": None if kind == "everyone" else title_of(member),
-            "role": role,
-        }
-
-
-def plan_values(item: PlanItem, files: str) -> Values:
-    """Return what a plan does to one asset, and to its `files`."""
-    return {
-        "id": item.asset_id,
-        "name": item.name,
-        "action": item.action,
-        "changes": item.diff,
-        "files": files or None,
-        "left_out": item.reason or None,
-        "gives_up": item.withdraws,
-        "sent": item.is_sent,
-        "note": item.remark or None,
-    }
-
-
-def outcome_values(result: EditResult) -> Values:
-    """Return what became of one change."""
-    return {
-        "id": result.asset_id,
-        "name": result.asset_name,
-        "action": result.action,
-        "state": result.outcome,
-        "changed": result.changed,
-        "skipped_fields": result.skipped_fields,
-        "lacking": result.lacking or None,
-        "error": None if result.error is None else result.error.message,
-        "change": result.batch_id,
-        "entry": result.entry_id,
-    }
-
-
-def entry_values(entry: Entry) -> Values:
-    """Return an entry of the log."""
-
-    def show(fields: Fields | None) -> Values | None:
-        return None if fields is None else msgspec.structs.asdict(fields)
-
-    shares = entry.action == "share"
-    seen, wanted, sent = entry.base, entry.mine, entry.after
-    of_metadata = seen and wanted and seen.metadata != wanted.metadata
-    return {
-        "entry": entry.id,
-        "change": entry.batch_id,
-        "time": time_text(entry.at),
-        "by": entry.origin,
-        "action": entry.action,
-        "state": entry.outcome,
-        "asset_id": entry.asset_id or None,
-        "name": entry.asset_name,
-        "reason": entry.reason or None,
-        "hint": entry.hint or None,
-        "settled": time_text(entry.settled_at),
-        "undone_by": entry.undone_by,
-        "reverses": entry.reverses,
-        "seen": show(entry.base),
-        "wanted": show(entry.mine),
-        "before": show(entry.before),
-        "sent": show(entry.after),
-        "metadata_seen": seen.metadata if seen and of_metadata else None,
-        "metadata_sent": sent.metadata if sent and of_metadata else None,
-        "roles_seen": entry.roles_before if shares else None,
-        "roles_sent": entry.roles if shares else None,
-    }
-
-
-def iter_stats(stats: Stats) -> Iterator[Values]:
-    """Yield all shares of some statistics, totals first."""
-
-    def show(by: str, value: str | None, share: Share) -> Values:
-        return {"by": by, "value": value, "assets": share.assets, "size": share.size_bytes}
-
-    for name in ("total", "archived", "never_used"):
-        yield show(name, None, getattr(stats, name))
-    groups: Sequence[tuple[str, tuple[Share, ...]]] = (
-        ("state", stats.by_state),
-        ("type", stats.by_type),
-        ("owner", stats.by_owner),
-        ("age", stats.by_age),
-        ("month", stats.by_month),
-        ("place", stats.by_place),
-        ("tag", stats.by_tag),
-    )
-    for by, shares in groups:
-        yield from (show(by, share.label, share) for share in shares)
-
-
-def iter_duplicates(groups: Sequence[Duplicates]) -> Iterator[Values]:
-    """Yield all assets but the oldest of each group: a list that can be archived as it is."""
-    for number, group in enumerate(groups, start=1):
-        oldest, *others = group.rows
-        for row in others:
-            yield {
-                "group": number,
-                "why": group.why,
-                "shared": group.shared,
-                "id": row.id,
-                "name": row.name,
-                "size": row.size_bytes,
-                "created": time_text(row.created),
-                "oldest": oldest.id,
-            }
-
-
-def relative_values(relative: Relative, of: AssetId, depth: int) -> Values:
-    """Return an asset that `of` was made from (below 0), or that was made from it."""
-    row = relative.row
-    return {
-        "depth": depth,
-        "of": of,
-        "relation": relative.kind,
-        "id": relative.id,
-        "name": row and row.name,
-        "type": row and row.type,
-        "size": row and row.size_bytes,
-        "created": row and time_text(row.created),
-    }
-
-
-def sync_values(report: SyncReport) -> Values:
-    """Return what a sweep came to."""
-    return {
-        "complete": report.complete,
-        "assets": report.total,
-        "read": report.seen,
-        "removed": report.removed,
-        "left_out": report.left_out,
-        "seconds": round(report.duration_s, 3),
-        "by_other": report.by_other,
-    }
-
-
-def encode(values: Values, names: Sequence[str]) -> bytes:
-    """Return a row as a JSON object with these keys."""
-    return _encode({name: values[name] for name in names})
-
-
-_encode: Callable[[object], bytes] = msgspec.json.Encoder().encode

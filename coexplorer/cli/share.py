@@ -13,7 +13,8 @@ from coexplorer.cli.completion import complete_grant, complete_members
 from coexplorer.cli.exits import leave
 from coexplorer.cli.narration import Progress, report_error, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
-from coexplorer.cli.schema import ACCESS, access_values
+from coexplorer.cli.row_values import access_values
+from coexplorer.cli.schema import ACCESS
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import choose_targets, find_targets, read_targets, target_options
 from coexplorer.cli.values import OneOf

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.assets import unknown_fields
+from coexplorer.cli.asset_keys import ASSET
 from coexplorer.cli.format import count_text, moment_text, size_text, wrap
 from coexplorer.cli.freshness import load_offline
 from coexplorer.cli.narration import note, warn
@@ -24,7 +25,6 @@ from coexplorer.cli.output import (
     show_columns,
 )
 from coexplorer.cli.query_words import QueryCommand
-from coexplorer.cli.schema import ASSET
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import (

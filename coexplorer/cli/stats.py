@@ -12,12 +12,8 @@ from coexplorer.cli.format import day_text, draw_bar, plural, size_text
 from coexplorer.cli.freshness import ensure_fresh, hint_at_query, load_offline
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.query_words import QueryCommand, join_words
-from coexplorer.cli.schema import (
-    DUPLICATE,
-    SHARE,
-    iter_duplicates,
-    iter_stats,
-)
+from coexplorer.cli.row_values import iter_duplicates, iter_stats
+from coexplorer.cli.schema import DUPLICATE, SHARE
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column

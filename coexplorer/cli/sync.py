@@ -10,7 +10,8 @@ from coexplorer.cli.format import plural
 from coexplorer.cli.freshness import with_sync_progress
 from coexplorer.cli.narration import warn_once
 from coexplorer.cli.output import Format, format_options, print_object
-from coexplorer.cli.schema import SYNC, sync_values
+from coexplorer.cli.row_values import sync_values
+from coexplorer.cli.schema import SYNC
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.errors import CatalogError
 

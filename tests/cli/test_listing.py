@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.cli.schema import ASSET
+from coexplorer.cli.asset_keys import ASSET
 from coexplorer.tui.columns import COLUMN_BY_ID
 from tests.support.program import Program
 from tests.support.server import (

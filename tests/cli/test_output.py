@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.cells import read_text, write_row, write_text
+from coexplorer.cli.asset_keys import ASSET, LIGHT
 from coexplorer.cli.cells import tsv_cell
 from coexplorer.cli.commands import COMMANDS, cli
-from coexplorer.cli.schema import ASSET, KINDS, LIGHT, VERSION, Holds, RowKind, time_text
+from coexplorer.cli.row_kinds import Holds, RowKind, time_text
+from coexplorer.cli.schema import KINDS, VERSION
 from coexplorer.config import load_settings
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.fields import replace_values
