@@ -11,7 +11,6 @@ import getpass
 import os
 import select
 import signal
-import socket
 import sys
 import threading
 import time
@@ -252,6 +251,8 @@ def _wait_for_line(terminal: int) -> None:
     """
     if threading.current_thread() is not threading.main_thread():
         return  # signals never interrupt it
+    import socket  # no list needs it
+
     heard, tell = socket.socketpair()
     with heard, tell:
         tell.setblocking(False)
