@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from coexplorer.api import Client, Patience
 from coexplorer.demo.server import DemoServer
 from tests.support.lanes import mark
+from tests.support.measured import ENVIRONMENT, choose_measured, is_measured, unmeasured
 from tests.support.patience import stretched
 from tests.support.server import running_server
 
@@ -45,15 +46,25 @@ def pytest_report_header() -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the markers that `make quick` goes by."""
+    """Give each test the markers that `make quick` goes by, and choose what is measured."""
     for item in items:
         mark(item)
+    choose_measured(items)
 
 
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays to the end: the modules, and ten thousand tests."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test, measured by coverage or not."""
+    if is_measured(item):
+        return (yield)
+    with unmeasured():
+        return (yield)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -83,9 +94,10 @@ PROGRAMS_MEASURED = ("tests/tui/terminal/", "tests/fs/")
 
 @pytest.fixture(autouse=True)
 def _unmeasured(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere, start programs without coverage, which takes as much CPU as their start does."""
-    if not request.node.nodeid.startswith(PROGRAMS_MEASURED):
-        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    """For other tests, start programs without coverage: that takes as much CPU as their start."""
+    node = request.node
+    if not (is_measured(node) and node.nodeid.startswith(PROGRAMS_MEASURED)):
+        monkeypatch.delenv(ENVIRONMENT, raising=False)
 
 
 @pytest.fixture(autouse=True)
