@@ -145,7 +145,8 @@ class Capsule(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: Which of the two.
-        status: ``release`` or ``non_release``; empty where the platform does not say.
+        status: ``release`` or ``non_release``, before 3.1 ``published``, ``non-published`` and
+            others; empty where the platform does not say.
         created: Epoch seconds; None: not said.
         last_accessed: Likewise.
         owner: The platform's id of its owner.

@@ -174,7 +174,7 @@ def _read_rows(
 
 
 def _capsule(obj: _Object, kind: WorkplaceKind) -> Capsule:
-    tags = obj.get("tags")
+    tags = obj.get("tags", obj.get("keywords"))  # as it was called before 3.1
     return Capsule(
         id=_id(obj),
         kind=kind,

@@ -85,7 +85,7 @@ def fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin:
             asset at all.
     """
     from coexplorer.demo.buckets import ensure_sample_buckets
-    from coexplorer.demo.samples import CLOCK, generate
+    from coexplorer.demo.samples import CLOCK, generate, make_computing
 
     if as_admin and export is None:
         raise click.UsageError("--as-admin is about what --import brings")
@@ -103,7 +103,9 @@ def fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin:
     now = CLOCK if samples.date is None else find_last_moment(samples.date)
     # The assets come last: where they are, nothing is filled in again.
     ensure_sample_buckets(server.data)
-    server.store.insert(generate(wanted, seed=seed, now=now, owner=me, colleague=colleague))
+    assets = generate(wanted, seed=seed, now=now, owner=me, colleague=colleague)
+    server.store.workshop.insert(*make_computing(assets, seed=seed, now=now))
+    server.store.insert(assets)
     return 0
 
 

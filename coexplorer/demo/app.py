@@ -11,7 +11,16 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from coexplorer.demo import routes_assets, routes_files, routes_permissions, routes_search
+from coexplorer.demo import (
+    routes_assets,
+    routes_attachments,
+    routes_capsules,
+    routes_computations,
+    routes_files,
+    routes_permissions,
+    routes_search,
+    transfer,
+)
 from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.replies import Refusal, answer_refusal
@@ -65,7 +74,7 @@ def build_routes(deployment: Deployment) -> list[Route]:
         calls += [
             Route("/data_assets/search", routes_search.search_current, methods=["POST"]),
             Route(f"{asset}/files", routes_files.list_files, methods=["POST"]),
-            Route(f"{asset}/transfer", routes_assets.transfer, methods=["POST"]),
+            Route(f"{asset}/transfer", transfer.transfer, methods=["POST"]),
             Route(f"{asset}/files/download_url", routes_files.get_download_url),
         ]
     added = [
@@ -73,12 +82,64 @@ def build_routes(deployment: Deployment) -> list[Route]:
         ((4, 0), Route(f"{asset}/files/urls", routes_files.get_file_urls)),
         ((4, 3), Route(f"{asset}/permissions", routes_permissions.get_permissions)),
     ]
+    if dialect is not Dialect.LEGACY:
+        added += _list_workplace_routes()
     calls += [route for since, route in added if since <= version]
     return [
         *calls,
         Route(asset, routes_assets.get_one),
         Route(asset, routes_assets.update, methods=["PUT"]),
         Route(asset, routes_assets.delete, methods=["DELETE"]),
+    ]
+
+
+def _list_workplace_routes() -> list[tuple[tuple[int, int], Route]]:
+    """Return the calls on capsules, pipelines and computations with their first versions.
+
+    What nobody has said is a guess: that those on a capsule's permissions are as old as sharing
+    an asset's.
+    """
+    calls: list[tuple[tuple[int, int], Route]] = []
+    for kind, first, searched in (("capsules", (2, 18), (3, 1)), ("pipelines", (4, 1), (4, 0))):
+        one = f"/{kind}/{{capsule_id}}"
+        permissions = f"{one}/permissions"
+        calls += [
+            (searched, Route(f"/{kind}/search", routes_capsules.search, methods=["POST"])),
+            (first, Route(f"{one}/computations", routes_capsules.list_computations)),
+            *((first, route) for route in _list_attach_routes(one)),
+            (max(first, (3, 9)), Route(f"{one}/app_panel", routes_capsules.get_app_panel)),
+            (first, Route(f"{one}/archive", routes_capsules.archive, methods=["PATCH"])),
+            (
+                (4, 3),
+                Route(permissions, routes_permissions.get_capsule_permissions),
+            ),
+            (
+                first,
+                Route(permissions, routes_permissions.set_capsule_permissions, methods=["POST"]),
+            ),
+            (first, Route(one, routes_capsules.get_one)),
+            (first, Route(one, routes_capsules.delete, methods=["DELETE"])),
+        ]
+    one, old = "/computations/{computation_id}", (2, 18)
+    results = f"{one}/results"
+    return [
+        *calls,
+        *(((4, 2), route) for route in _list_attach_routes(one)),
+        (old, Route("/computations", routes_computations.run, methods=["POST"])),
+        (old, Route(results, routes_computations.list_results, methods=["POST"])),
+        ((4, 0), Route(f"{results}/urls", routes_computations.get_result_urls)),
+        (old, Route(f"{results}/download_url", routes_computations.get_result_download_url)),
+        (old, Route(one, routes_computations.get_one)),
+        (old, Route(one, routes_computations.rename, methods=["PATCH"])),
+        (old, Route(one, routes_computations.delete, methods=["DELETE"])),
+    ]
+
+
+def _list_attach_routes(one: str) -> list[Route]:
+    path = f"{one}/data_assets"
+    return [
+        Route(path, routes_attachments.attach, methods=["POST"]),
+        Route(path, routes_attachments.detach, methods=["DELETE"]),
     ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from coexplorer.demo.samples import file_bytes, file_tree
 
@@ -17,6 +17,9 @@ SAMPLE_KEYS = ("AKIADEMO", "demo-secret")
 
 SAMPLE_PUBLIC = "institute-open-data"
 SAMPLE_PRIVATE = "institute-private-data"
+INPUT_BUCKET = "institute-input"
+"""The deployment's own, which administrators may name without its name."""
+
 SAMPLE_PREFIX = "sessions/ecephys_700708_2024-05-14_10-03-22"
 """Where both of the sample buckets have files."""
 
@@ -74,6 +77,22 @@ def keys_open(data: Path, name: str, key_id: str, secret: str) -> bool:
     given = f"{key_id}:{secret}".encode()
     lines = (data / "buckets" / ".keys" / name).read_bytes().splitlines()
     return any(hmac.compare_digest(given, line.strip()) for line in lines)
+
+
+def resolve_inside(root: Path, path: str) -> Path | None:
+    """Return the place of a relative path below a folder, or None when it leads out of it."""
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or ".." in parts or "\0" in path:
+        return None
+    place = root.joinpath(*parts)
+    try:
+        place = place.resolve()
+        place.stat()
+    except FileNotFoundError:
+        pass
+    except OSError:  # a name that is too long, say
+        return None
+    return place if place.is_relative_to(root.resolve()) else None
 
 
 def _is_bucket_name(name: str) -> bool:

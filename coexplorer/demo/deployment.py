@@ -11,10 +11,12 @@ from starlette.requests import Request
 
 from coexplorer.demo.asset import StoredAsset, User
 from coexplorer.demo.auth import SignedIn, SignIn
+from coexplorer.demo.capsule import StoredCapsule, StoredComputation
 from coexplorer.demo.dialects import LATER_TYPES, VERSIONS, Dialect, build_object
 from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.hooks import Hooks
 from coexplorer.demo.metadata import FIELDS, SchemaField
+from coexplorer.demo.people import ADMINS
 from coexplorer.demo.replies import Refusal
 from coexplorer.demo.sharing import find_role, is_owner, may_edit, may_read
 from coexplorer.demo.store import Store
@@ -30,6 +32,7 @@ class Deployment:
         signing_key: Key of the URLs of files, hexadecimal.
         creation_s: Seconds that a creation takes at least.
         url_lifetime_s: Seconds for which the URL of a file is good.
+        mounting_s: Seconds until the files of an asset are there that is attached to a workstation.
         version: What it says its version is; None: what its dialect does.
     """
 
@@ -45,6 +48,7 @@ class Deployment:
         hooks: Hooks,
         creation_s: float,
         url_lifetime_s: float,
+        mounting_s: float = 0.0,
         version: tuple[int, ...] | None = None,
     ) -> None:
         self.data = data
@@ -57,16 +61,29 @@ class Deployment:
         self.hooks = hooks
         self.creation_s = creation_s
         self.url_lifetime_s = url_lifetime_s
+        self.mounting_s = mounting_s
+        self.admins = ADMINS
         self.guesses = Guesses()
         self.metadata_fields: Sequence[SchemaField] = FIELDS
         self._jobs: set[asyncio.Task[None]] = set()
 
     def describe(self, asset: StoredAsset, *, created: bool = False) -> dict[str, object]:
         """Return the asset object of a reply."""
-        owner = next((user.id for user in self.users if user.email == asset.owner), asset.owner)
         return build_object(
-            asset, self.dialect, owner_id=owner, created=created, version=self.version
+            asset,
+            self.dialect,
+            owner_id=self.find_user_id(asset.owner),
+            created=created,
+            version=self.version,
         )
+
+    def find_user_id(self, email: str) -> str:
+        """Return the platform's id of a user; of somebody who can't sign in, the email."""
+        return next((user.id for user in self.users if user.email == email), email)
+
+    def is_admin(self, user: User) -> bool:
+        """Tell whether a user is an administrator."""
+        return user.email in self.admins
 
     def start_job(self, job: Coroutine[object, object, None]) -> None:
         """Run something in the background until it ends or the server does."""
@@ -125,6 +142,64 @@ def get_asset(request: Request, user: User) -> StoredAsset:
     if asset is None or find_role(asset, user.email) is None:
         raise Refusal(404, f"data asset {asset_id} not found")
     return asset
+
+
+def get_capsule(request: Request, user: User) -> StoredCapsule:
+    """Return the capsule or pipeline in a request's path.
+
+    Raises:
+        Refusal: 404 when there is none of this kind, or none that the user may see.
+    """
+    capsule_id, kind = request.path_params["capsule_id"], find_kind(request)
+    capsule = get_deployment(request).store.workshop.find_capsule(capsule_id)
+    if capsule is None or capsule.kind != kind or find_role(capsule, user.email) is None:
+        raise Refusal(404, f"{kind.removesuffix('s')} {capsule_id} not found")
+    return capsule
+
+
+def find_kind(request: Request) -> str:
+    """Return what a request's path is about: ``capsules``, ``pipelines`` or ``computations``."""
+    return request.url.path.removeprefix("/api/v1/").partition("/")[0]
+
+
+def check_capsule_editor(capsule: StoredCapsule, user: User) -> None:
+    """Let pass who may change a capsule or pipeline; what is released stays as it is (a guess).
+
+    Raises:
+        Refusal: 403.
+    """
+    what = capsule.kind.removesuffix("s")
+    if not may_edit(capsule, user.email):
+        raise Refusal(403, f"Forbidden: you can view this {what} but not change it")
+    if capsule.status == "release":
+        raise Refusal(403, f"Forbidden: a released {what} can't be changed")
+
+
+def get_computation(request: Request, user: User) -> StoredComputation:
+    """Return the computation in a request's path.
+
+    Raises:
+        Refusal: 404 when there is none that the user may see.
+    """
+    computation_id = request.path_params["computation_id"]
+    deployment = get_deployment(request)
+    found = deployment.store.workshop.find_computation(computation_id)
+    if found is None or not may_see_computation(deployment, found, user):
+        raise Refusal(404, f"computation {computation_id} not found")
+    return found
+
+
+def may_see_computation(deployment: Deployment, found: StoredComputation, user: User) -> bool:
+    """Tell whether a computation is somebody's own, or of a capsule that they can read."""
+    capsule = deployment.store.workshop.find_capsule(found.capsule)
+    return found.owner == user.email or (capsule is not None and may_read(capsule, user.email))
+
+
+def may_use_computation(deployment: Deployment, found: StoredComputation, user: User) -> bool:
+    """Tell whether somebody may take a computation's files: its owner, its capsule's, an admin."""
+    capsule = deployment.store.workshop.find_capsule(found.capsule)
+    owns = capsule is not None and is_owner(capsule, user.email)
+    return found.owner == user.email or owns or deployment.is_admin(user)
 
 
 def check_reader(asset: StoredAsset, user: User) -> None:

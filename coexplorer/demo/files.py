@@ -1,14 +1,16 @@
-"""An asset's files: real ones of a created asset, made-up ones (`samples.files`) of all others."""
+"""The files of assets and computations: real ones, and made-up ones (`samples.files`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from coexplorer.demo.asset import StoredAsset
-from coexplorer.demo.creation import resolve_inside
+from coexplorer.demo.buckets import resolve_inside
+from coexplorer.demo.capsule import StoredComputation
 from coexplorer.demo.samples import file_bytes, file_tree
 
 CHUNK_BYTES = 65_536
@@ -23,6 +25,26 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     size: int | None = None
 
 
+class Tree(msgspec.Struct, frozen=True):
+    """Where the files of an asset or of a computation are.
+
+    Attributes:
+        made_up: Id of the made-up files; empty: there are none.
+        folder: Folder of real files instead, relative to the server's data folder.
+    """
+
+    made_up: str = ""
+    folder: str | None = None
+
+    @classmethod
+    def of(cls, owner: StoredAsset | StoredComputation) -> Self:
+        """Find the files of an asset or a computation."""
+        if isinstance(owner, StoredComputation):
+            return cls(owner.tree, owner.folder)
+        has_made_up = owner.state == "ready" and owner.files != 0
+        return cls(owner.id if has_made_up else "", owner.folder)
+
+
 class Content(msgspec.Struct, frozen=True):
     """The bytes of one file.
 
@@ -35,18 +57,18 @@ class Content(msgspec.Struct, frozen=True):
     read: Callable[[int, int], Iterator[bytes]]
 
 
-def list_folder(asset: StoredAsset, data: Path, path: str) -> list[Entry] | None:
-    """Return one level of an asset's files, folders first, or None when it is not a folder.
+def list_folder(tree: Tree, data: Path, path: str) -> list[Entry] | None:
+    """Return one level of files, folders first, or None when it is not a folder.
 
     Args:
-        asset: The asset.
+        tree: Where they are.
         data: The server's data folder.
-        path: From the asset's root, with ``/``; empty is the root.
+        path: From the root, with ``/``; empty is the root.
     """
     path = path.strip("/")
-    if asset.folder is None:
-        return _list_made_up(asset, path)
-    place = resolve_inside(data / asset.folder, path)
+    if tree.folder is None:
+        return _list_made_up(tree, path)
+    place = resolve_inside(data / tree.folder, path)
     if place is None or not place.is_dir():
         return None
     entries = []
@@ -62,12 +84,12 @@ def list_folder(asset: StoredAsset, data: Path, path: str) -> list[Entry] | None
     return sorted(entries, key=_folders_first)
 
 
-def find_content(asset: StoredAsset, data: Path, path: str) -> Content | None:
+def find_content(tree: Tree, data: Path, path: str) -> Content | None:
     """Return the content of a file, or None when there is no such file."""
     path = path.lstrip("/")
-    if asset.folder is None:
-        return _find_made_up(asset, path)
-    place = resolve_inside(data / asset.folder, path)
+    if tree.folder is None:
+        return _find_made_up(tree, path)
+    place = resolve_inside(data / tree.folder, path)
     if place is None or not place.is_file():
         return None
     return Content(place.stat().st_size, lambda offset, length: _read_file(place, offset, length))
@@ -88,10 +110,10 @@ def _read_file(place: Path, offset: int, length: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _list_made_up(asset: StoredAsset, path: str) -> list[Entry] | None:
+def _list_made_up(tree: Tree, path: str) -> list[Entry] | None:
     prefix = f"{path}/" if path else ""
     entries: dict[str, Entry] = {}
-    for each, size in _made_up_sizes(asset).items():
+    for each, size in _made_up_sizes(tree).items():
         if not each.startswith(prefix):
             continue
         name, slash, _ = each[len(prefix) :].partition("/")
@@ -104,18 +126,56 @@ def _list_made_up(asset: StoredAsset, path: str) -> list[Entry] | None:
     return sorted(entries.values(), key=_folders_first)
 
 
-def _find_made_up(asset: StoredAsset, path: str) -> Content | None:
-    size = _made_up_sizes(asset).get(path)
+def _find_made_up(tree: Tree, path: str) -> Content | None:
+    size = _made_up_sizes(tree).get(path)
     if size is None:
         return None
 
     def read(offset: int, length: int) -> Iterator[bytes]:
         end = offset + length
         for start in range(offset, end, CHUNK_BYTES):
-            yield file_bytes(asset.id, path, start, min(start + CHUNK_BYTES, end))
+            yield file_bytes(tree.made_up, path, start, min(start + CHUNK_BYTES, end))
 
     return Content(size, read)
 
 
-def _made_up_sizes(asset: StoredAsset) -> dict[str, int]:
-    return dict(file_tree(asset.id)) if asset.state == "ready" and asset.files != 0 else {}
+def _made_up_sizes(tree: Tree) -> dict[str, int]:
+    return dict(file_tree(tree.made_up)) if tree.made_up else {}
+
+
+def copy_files(tree: Tree, data: Path, path: str, target: Path) -> list[Path] | None:
+    """Copy the files below a path into a folder; return them there, None if the path is none.
+
+    Args:
+        tree: Where they are.
+        data: The server's data folder.
+        path: A folder or a file, from the root; empty is the root.
+        target: Where to; made when it is not there.
+
+    Raises:
+        OSError: They can't be read or written.
+    """
+    path = path.strip("/")
+    found = list(iter_paths(tree, data, path))
+    base = f"{path}/" if path else ""
+    if path and (content := find_content(tree, data, path)) is not None:
+        found, base = [(path, content)], f"{path.rpartition('/')[0]}/".removeprefix("/")
+    if not found:
+        return None
+    copies = []
+    for each, content in found:
+        copy = target / each.removeprefix(base)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with copy.open("wb") as file:
+            file.writelines(content.read(0, content.size))
+        copies.append(copy)
+    return copies
+
+
+def iter_paths(tree: Tree, data: Path, path: str) -> Iterator[tuple[str, Content]]:
+    """Yield the files below a folder with their paths from the root."""
+    for entry in list_folder(tree, data, path) or ():
+        if entry.type == "folder":
+            yield from iter_paths(tree, data, entry.path)
+        elif (content := find_content(tree, data, entry.path)) is not None:
+            yield entry.path, content

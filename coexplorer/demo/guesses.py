@@ -28,6 +28,8 @@ class Guesses(msgspec.Struct, frozen=True):
             and ``none``), or left out.
         refusals: Whether a 403 says what is missing, a scope of the token or a right of the person,
             or is the same for all.
+        not_attached: What a detach does that names an asset which is not attached: it leaves that
+            out and says nothing, or it is refused with 404.
         required: Whether a PUT or a create may leave out a field that the schema requires.
     """
 
@@ -39,4 +41,5 @@ class Guesses(msgspec.Struct, frozen=True):
     empty_permissions: Literal["shown", "left out"] = "shown"
     refusals: Literal["told apart", "alike"] = "told apart"
     metadata: Literal["replace", "merge"] = "replace"
+    not_attached: Unknown = "ignore"
     required: Literal["optional", "enforced"] = "optional"

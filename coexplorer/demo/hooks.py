@@ -25,6 +25,12 @@ WAIT_S = 30.0
 CREATION = "CREATION"
 """Method of the gate that a creation from a bucket passes in the background; its path is the id."""
 
+TRANSFER = "TRANSFER"
+"""The same of a transfer."""
+
+COMPUTATION = "COMPUTATION"
+"""The same of a run that a request has started."""
+
 _KEPT_REQUESTS = 50_000
 _KEPT_BODY_BYTES = 65_536
 
@@ -33,7 +39,7 @@ class Gate:
     """Stops one request. As a context manager it lets go at the end.
 
     Args:
-        method: HTTP method, or `CREATION`.
+        method: HTTP method, `CREATION`, `COMPUTATION` or `TRANSFER`.
         pattern: Shell pattern of the path; ``*`` stands for slashes too.
     """
 

@@ -19,6 +19,9 @@ GROUPS: Final[dict[str, frozenset[str]]] = {
 }
 """Name of a group → emails of its members."""
 
+ADMINS: Final = frozenset({"priya.nair@example.org"})
+"""Emails of the administrators, who may transfer any asset and capture anybody's results."""
+
 
 def find_groups(email: str) -> list[str]:
     """Return the names of a person's groups."""

@@ -1,4 +1,4 @@
-"""The calls on one asset: get, create, update, archive, delete, transfer; and the schema."""
+"""The calls on one asset: get, create, update, archive, delete; and the schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.bodies import decode_body
-from coexplorer.demo.creation import build_draft, check_parts, parse_create, run_creation
+from coexplorer.demo.create_body import parse_create
+from coexplorer.demo.creation import build_draft, check_parts, check_rights, run_creation
 from coexplorer.demo.deployment import (
     Deployment,
     check_editor,
@@ -47,10 +48,11 @@ async def create(request: Request) -> Response:
     user = sign_in(request, to_write=True).user
     deployment = get_deployment(request)
     content_type = request.headers.get("content-type", "")
-    asked = parse_create(await request.body(), content_type, deployment.dialect)
+    asked = parse_create(await request.body(), content_type, deployment.dialect, deployment.version)
     metadata = _settle_metadata(deployment, asked.custom_metadata or {}, {})
     asked = msgspec.structs.replace(asked, custom_metadata=metadata)
     check_parts(asked, deployment, user)
+    check_rights(asked, deployment, user)
     draft = build_draft(asked, user, deployment)
     draft = msgspec.structs.replace(draft, tags=as_set(draft.tags))
     deployment.store.insert([draft])
@@ -103,14 +105,8 @@ async def delete(request: Request) -> Response:
         raise Refusal(403, "Forbidden: the data asset must be archived before it can be deleted")
     deployment = get_deployment(request)
     deployment.store.delete(asset.id)
-    _remove_copies(deployment, asset)
+    remove_copies(deployment, asset)
     return Response(status_code=204)
-
-
-async def transfer(request: Request) -> Response:
-    """Answer ``POST data_assets/{id}/transfer``, for administrators: nobody here is one."""
-    get_asset(request, sign_in(request, to_write=True).user)
-    raise Refusal(403, "Forbidden: only an administrator can transfer data assets")
 
 
 async def get_custom_metadata(request: Request) -> Response:
@@ -154,7 +150,7 @@ def _settle_metadata(
     return settled
 
 
-def _remove_copies(deployment: Deployment, asset: StoredAsset) -> None:
+def remove_copies(deployment: Deployment, asset: StoredAsset) -> None:
     """Remove the files that were copied into Code Ocean; a bucket is never touched."""
     contents = deployment.data / "contents" / asset.id
     if asset.folder is not None and not asset.external and contents.is_dir():

@@ -26,7 +26,7 @@ from coexplorer.demo.deployment import (
     sign_in,
 )
 from coexplorer.demo.dialects import Dialect
-from coexplorer.demo.files import Content, find_content, list_folder
+from coexplorer.demo.files import Content, Tree, find_content, list_folder
 from coexplorer.demo.replies import Refusal, build_reply
 
 _RANGE = re.compile(r"bytes=(?:(?P<first>\d+)-(?P<last>\d*)|-(?P<suffix>\d+))")
@@ -42,7 +42,7 @@ async def list_files(request: Request) -> Response:
     """Answer ``POST data_assets/{id}/files``: one level a call."""
     asset = _get_listed(request)
     asked = decode_body(await request.body(), FolderBody)
-    entries = list_folder(asset, get_deployment(request).data, asked.path or "")
+    entries = list_folder(Tree.of(asset), get_deployment(request).data, asked.path or "")
     if entries is None:
         raise Refusal(404, f"folder {asked.path} not found")
     return build_reply({"items": entries})
@@ -53,8 +53,8 @@ async def get_file_urls(request: Request) -> Response:
     asset, path = _find_file(request)
     return build_reply(
         {
-            "download_url": _build_url(request, asset, path, "attachment"),
-            "view_url": _build_url(request, asset, path, "inline"),
+            "download_url": build_url(request, asset.id, path, "attachment"),
+            "view_url": build_url(request, asset.id, path, "inline"),
         }
     )
 
@@ -62,7 +62,7 @@ async def get_file_urls(request: Request) -> Response:
 async def get_download_url(request: Request) -> Response:
     """Answer ``GET data_assets/{id}/files/download_url?path=`` (before v4.0)."""
     asset, path = _find_file(request)
-    return build_reply({"url": _build_url(request, asset, path, "attachment")})
+    return build_reply({"url": build_url(request, asset.id, path, "attachment")})
 
 
 async def send_file(request: Request) -> Response:
@@ -78,16 +78,16 @@ async def send_file(request: Request) -> Response:
         return _storage_error(403, "SignatureDoesNotMatch", "The signature is missing or wrong")
     if float(expires) < time.time():
         return _storage_error(403, "AccessDenied", "Request has expired")
-    asset = deployment.store.find(asset_id)
-    content = None if asset is None else find_content(asset, deployment.data, path)
-    if asset is None or content is None:
+    owner = deployment.store.find(asset_id) or deployment.store.workshop.find_computation(asset_id)
+    content = None if owner is None else find_content(Tree.of(owner), deployment.data, path)
+    if owner is None or content is None:
         return _storage_error(404, "NoSuchKey", "The specified key does not exist")
     name = quote(PurePosixPath(path).name, safe="")
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Disposition": f"{disposition}; filename*=UTF-8''{name}",
         "ETag": '"' + sign(deployment.signing_key, asset_id, path, str(content.size))[:32] + '"',
-        "Last-Modified": formatdate(asset.created, usegmt=True),
+        "Last-Modified": formatdate(owner.created, usegmt=True),
     }
     return _send_content(request, content, headers)
 
@@ -162,20 +162,21 @@ def _find_file(request: Request) -> tuple[StoredAsset, str]:
     path = request.query_params.get("path", "").lstrip("/")
     if not path:
         raise Refusal(400, "bad request: path is required")
-    if find_content(asset, get_deployment(request).data, path) is None:
+    if find_content(Tree.of(asset), get_deployment(request).data, path) is None:
         raise Refusal(404, f"file {path} not found")
     return asset, path
 
 
-def _build_url(request: Request, asset: StoredAsset, path: str, disposition: str) -> str:
+def build_url(request: Request, owner_id: str, path: str, disposition: str) -> str:
+    """Return the signed address of a file of an asset or a computation, by the id of that."""
     deployment: Deployment = get_deployment(request)
     expires = str(int(time.time() + deployment.url_lifetime_s))
     params = {
         "disposition": disposition,
         "expires": expires,
-        "signature": sign(deployment.signing_key, asset.id, path, disposition, expires),
+        "signature": sign(deployment.signing_key, owner_id, path, disposition, expires),
     }
-    return f"{request.base_url}storage/{asset.id}/{quote(path)}?{urlencode(params)}"
+    return f"{request.base_url}storage/{owner_id}/{quote(path)}?{urlencode(params)}"
 
 
 def _storage_error(status: int, code: str, message: str) -> Response:

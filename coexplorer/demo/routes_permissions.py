@@ -1,15 +1,15 @@
-"""Who can see an asset: ``GET`` and ``POST data_assets/{id}/permissions``."""
+"""Who can see an asset or a capsule: ``GET`` and ``POST data_assets/{id}/permissions``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from coexplorer.demo.asset import Role, StoredAsset
+from coexplorer.demo.asset import Role
 from coexplorer.demo.bodies import decode_body
 from coexplorer.demo.deployment import (
     Deployment,
@@ -17,13 +17,14 @@ from coexplorer.demo.deployment import (
     check_owner,
     check_reader,
     get_asset,
+    get_capsule,
     get_deployment,
     sign_in,
 )
 from coexplorer.demo.guesses import Guesses, Unknown
 from coexplorer.demo.people import GROUPS
 from coexplorer.demo.replies import Refusal, build_reply
-from coexplorer.demo.sharing import is_owner
+from coexplorer.demo.sharing import Shared, is_owner, may_read
 
 
 class UserRole(msgspec.Struct, frozen=True):
@@ -71,26 +72,61 @@ async def set_permissions(request: Request) -> Response:
     user = sign_in(request, to_write=True).user
     asset = get_asset(request, user)
     deployment = get_deployment(request)
-    guesses = deployment.guesses
-    (check_owner if guesses.sharers == "owners" else check_editor)(asset, user)
+    (check_owner if deployment.guesses.sharers == "owners" else check_editor)(asset, user)
     asked = decode_body(await request.body(), PermissionsBody)
-    roles = _parse_users(asked.users, asset, deployment)
-    groups = _parse_groups(asked.groups, guesses.unknown_group)
-    changes: dict[str, object] = {
-        # What an import said about who finds it as shared is over.
-        "shared_to": {},
-        "roles": _settle(roles, asset.roles, guesses),
-        "groups": _settle(groups, asset.groups, guesses),
-    }
-    if asked.everyone is not None:
-        changes["everyone"] = asked.everyone
-    deployment.store.update(asset.id, **changes)
+    changes = _settle_all(deployment, asked, asset)
+    # What an import said about who finds it as shared is over.
+    deployment.store.update(asset.id, shared_to={}, **changes)
     if asked.share_assets:
-        _share_parts(deployment, asset, user.email, roles or {}, groups or {})
+        _share_parts(deployment, [part.id for part in asset.contained], user.email, asked)
     return Response(status_code=204)
 
 
-def _describe(asset: StoredAsset) -> dict[str, object]:
+async def get_capsule_permissions(request: Request) -> Response:
+    """Answer ``GET capsules/{id}/permissions``, as of an asset."""
+    user = sign_in(request).user
+    capsule = get_capsule(request, user)
+    if not may_read(capsule, user.email):
+        raise Refusal(403, "Forbidden: you can find this but not see what is in it")
+    return build_reply(_describe(capsule))
+
+
+async def set_capsule_permissions(request: Request) -> Response:
+    """Answer ``POST capsules/{id}/permissions``: with ``share_assets`` of what is attached, too."""
+    user = sign_in(request, to_write=True).user
+    capsule = get_capsule(request, user)
+    deployment = get_deployment(request)
+    if not is_owner(capsule, user.email):
+        raise Refusal(403, "Forbidden: only an owner can do that")
+    asked = decode_body(await request.body(), PermissionsBody)
+    changes = _settle_all(deployment, asked, capsule)
+    deployment.store.workshop.update_capsule(capsule.id, **changes)
+    if asked.share_assets:
+        _share_parts(deployment, [each.id for each in capsule.attached], user.email, asked)
+    return Response(status_code=204)
+
+
+def _settle_all(
+    deployment: Deployment, asked: PermissionsBody, shared: Shared
+) -> dict[str, object]:
+    """Return what a change of permissions changes.
+
+    Raises:
+        Refusal: 400: it names somebody who is not there.
+    """
+    guesses = deployment.guesses
+    roles = _parse_users(asked.users, shared, deployment)
+    groups = _parse_groups(asked.groups, guesses.unknown_group)
+    changes: dict[str, object] = {
+        "roles": _settle(roles, shared.roles, guesses),
+        "groups": _settle(groups, shared.groups, guesses),
+    }
+    if asked.everyone is not None:
+        changes["everyone"] = asked.everyone
+    return changes
+
+
+def _describe(asset: Shared) -> dict[str, object]:
     users = [{"email": asset.owner, "role": "owner"}]
     users += [{"email": email, "role": role.value} for email, role in asset.roles.items()]
     return {
@@ -102,7 +138,7 @@ def _describe(asset: StoredAsset) -> dict[str, object]:
 
 
 def _parse_users(
-    given: Iterable[UserRole] | None, asset: StoredAsset, deployment: Deployment
+    given: Iterable[UserRole] | None, asset: Shared, deployment: Deployment
 ) -> dict[str, Role] | None:
     if given is None:
         return None
@@ -131,8 +167,8 @@ def _parse_groups(given: Iterable[GroupRole] | None, unknown: Unknown) -> dict[s
 
 
 def _settle(
-    asked: dict[str, Role] | None, present: dict[str, Role], guesses: Guesses
-) -> dict[str, Role]:
+    asked: dict[str, Role] | None, present: Mapping[str, Role], guesses: Guesses
+) -> Mapping[str, Role]:
     """Return roles as they will be."""
     if asked is None:
         return present if guesses.unset_list == "keep" else {}
@@ -140,24 +176,21 @@ def _settle(
 
 
 def _share_parts(
-    deployment: Deployment,
-    asset: StoredAsset,
-    email: str,
-    roles: dict[str, Role],
-    groups: dict[str, Role],
+    deployment: Deployment, parts: Iterable[str], email: str, asked: PermissionsBody
 ) -> None:
-    """Let those who were added see what a combined asset contains, where that is the sharer's.
+    """Let those who were added see what something contains, where that is the sharer's.
 
     That ``share_assets`` means the contained assets here, and that it makes viewers, are guesses.
     """
-    for part in asset.contained:
-        inner = deployment.store.find(part.id)
+    for part in parts:
+        inner = deployment.store.find(part)
         if inner is None or not is_owner(inner, email):
             continue
-        people = dict.fromkeys((each for each in roles if each != inner.owner), Role.VIEWER)
+        roles = _parse_users(asked.users, inner, deployment) or {}
+        groups = _parse_groups(asked.groups, deployment.guesses.unknown_group) or {}
         deployment.store.update(
             inner.id,
             shared_to={},
-            roles={**people, **inner.roles},
+            roles={**dict.fromkeys(roles, Role.VIEWER), **inner.roles},
             groups={**dict.fromkeys(groups, Role.VIEWER), **inner.groups},
         )

@@ -18,7 +18,7 @@ from coexplorer.demo.store import EVERYONE, FINDERS, SEPARATOR, Store
 NAME_LIMIT = 20
 """The platform finds nothing for an unquoted ``name:`` longer than this (design: api.md)."""
 
-_TERM = re.compile(
+TERM = re.compile(
     r"""(?:(?P<field>name|tag|run_script|commit_id|contained_data_id):)?
         (?:"(?P<phrase>[^"]*)"?|(?P<word>\S+))""",
     re.VERBOSE | re.IGNORECASE,
@@ -185,7 +185,7 @@ def _query_conditions(query: str, values: _Values) -> list[str]:
     """Same field repeated: either; different fields and all free words: every one (manual)."""
     alternatives: dict[str, list[str]] = {}
     where = []
-    for match in _TERM.finditer(query):
+    for match in TERM.finditer(query):
         phrase = match["phrase"]
         text = (phrase if phrase is not None else match["word"]).casefold()
         if not text:

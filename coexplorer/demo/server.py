@@ -31,6 +31,7 @@ from coexplorer.demo.folder import SECRETS, STORE, open_folder, tell_trouble
 from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
 from coexplorer.demo.metadata import SchemaField
+from coexplorer.demo.routes_computations import fail_unfinished_runs
 from coexplorer.demo.store import Store
 from coexplorer.errors import FileTrouble, explain_os
 
@@ -48,6 +49,7 @@ class DemoServer:
         faults: Scripted trouble; None: none yet.
         creation_s: Seconds that a creation stays a draft at least.
         url_lifetime_s: Seconds for which the URL of a file is good.
+        mounting_s: Seconds until an asset that is attached to a workstation has its files there.
         version: An earlier version of today's dialect, as ``(4, 2)``: calls that came later are
             not there.
 
@@ -57,7 +59,7 @@ class DemoServer:
 
     Attributes:
         faults: Scripted trouble; rules can be added at any time.
-        store: The assets; open from the beginning to `close`.
+        store: The assets, capsules and computations; open from the beginning to `close`.
         hooks: Gates for tests.
         log: The requests that came.
     """
@@ -71,6 +73,7 @@ class DemoServer:
         faults: FaultPlan | None = None,
         creation_s: float = 0.0,
         url_lifetime_s: float = 900.0,
+        mounting_s: float = 0.0,
         version: tuple[int, ...] | None = None,
     ) -> None:
         data = data.resolve()
@@ -95,11 +98,13 @@ class DemoServer:
             hooks=self.hooks,
             creation_s=creation_s,
             url_lifetime_s=url_lifetime_s,
+            mounting_s=mounting_s,
             version=version,
         )
         gated = GatedApp(build_app(self._deployment), self.hooks)
         self._app: ASGIApp = RecordingApp(FaultMiddleware(gated, self.faults), self.log)
         fail_unfinished(self._deployment)
+        fail_unfinished_runs(self._deployment)
 
     @property
     def url(self) -> str:
@@ -129,6 +134,24 @@ class DemoServer:
     @guesses.setter
     def guesses(self, guesses: Guesses) -> None:
         self._deployment.guesses = guesses
+
+    @property
+    def mounting_s(self) -> float:
+        """Seconds until an asset that is attached to a workstation has its files there."""
+        return self._deployment.mounting_s
+
+    @mounting_s.setter
+    def mounting_s(self, seconds: float) -> None:
+        self._deployment.mounting_s = seconds
+
+    @property
+    def admins(self) -> frozenset[str]:
+        """Emails of the administrators; others can be set at any time."""
+        return self._deployment.admins
+
+    @admins.setter
+    def admins(self, emails: frozenset[str]) -> None:
+        self._deployment.admins = emails
 
     @property
     def metadata_fields(self) -> Sequence[SchemaField]:

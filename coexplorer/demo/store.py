@@ -16,6 +16,7 @@ from threading import RLock
 import msgspec
 
 from coexplorer.demo.asset import Role, StoredAsset
+from coexplorer.demo.capsule_store import CapsuleStore
 
 EVERYONE, FINDERS = "*", "?"
 """Stand for all users: who may read an asset, and who may find it and see its object alone.
@@ -94,7 +95,12 @@ class Store:
 
     Args:
         path: The database; made with mode 0600 when it is not there.
+
+    Attributes:
+        workshop: The capsules, pipelines and computations.
     """
+
+    workshop: CapsuleStore
 
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600)
@@ -113,6 +119,7 @@ class Store:
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.executescript(SCHEMA)
+        self.workshop = CapsuleStore(self._db, self._lock)
         for suffix in ("-wal", "-shm"):
             side_file = path.with_name(path.name + suffix)
             if side_file.exists():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import suppress
+from pathlib import Path
 
+import anyio.to_thread
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from coexplorer.api import Client
 from coexplorer.api import workplace_calls as calls
 from coexplorer.api import workplace_replies as replies
 from coexplorer.api.calls import Call, Repeat, build_create, build_transfer
@@ -26,7 +31,10 @@ from coexplorer.computations import (
     Workplace,
     WorkplaceKind,
 )
-from coexplorer.errors import NotFound
+from coexplorer.demo.faults import FaultKind
+from coexplorer.demo.hooks import TRANSFER
+from coexplorer.demo.server import DemoServer
+from coexplorer.errors import ApiError, Forbidden, NotFound, PlatformTooOld, Rejected
 from coexplorer.models import (
     AssetId,
     AssetSource,
@@ -40,14 +48,28 @@ from coexplorer.models import (
     Secret,
     WorkstationSource,
 )
+from tests.api.conftest import connect
 from tests.support.hostile import NO_IDS
+from tests.support.server import (
+    FAILED_RUN,
+    FINISHED,
+    HIDDEN_CAPSULE,
+    MY_CAPSULE,
+    MY_PIPELINE,
+    RAW,
+    RUNNING,
+    SESSION,
+    VIEWED,
+    VIEWED_CAPSULE,
+    running_server,
+)
 
 A1, A2 = AssetId("a1"), AssetId("a2")
 CAPSULE, PIPELINE = (
     Workplace(kind, "c1") for kind in (WorkplaceKind.CAPSULE, WorkplaceKind.PIPELINE)
 )
-SESSION = Workplace(WorkplaceKind.COMPUTATION, "s1")
-EACH = pytest.mark.parametrize("workplace", [CAPSULE, PIPELINE, SESSION])
+WORKSTATION = Workplace(WorkplaceKind.COMPUTATION, "s1")
+EACH = pytest.mark.parametrize("workplace", [CAPSULE, PIPELINE, WORKSTATION])
 
 
 def body_of(call: Call) -> object:
@@ -360,3 +382,151 @@ def test_a_key_of_several_lines_is_masked_however_it_is_repeated() -> None:
         key,
     ):
         assert b"MIIEvQIBADANBg" not in mask_secrets(told.encode(), [key])
+
+
+async def test_the_platform_is_asked_and_answers(client: Client, server: DemoServer) -> None:
+    here = client.workplaces
+    mine = Workplace(WorkplaceKind.CAPSULE, MY_CAPSULE)
+    session = Workplace(WorkplaceKind.COMPUTATION, SESSION)
+    for workplace in (mine, Workplace(WorkplaceKind.PIPELINE, MY_PIPELINE), session):
+        asked = [Attachment(AssetId(RAW)), Attachment(AssetId(VIEWED), "more")]
+        told = await here.attach(workplace, asked)
+        assert [(each.id, each.done, each.unchanged) for each in told] == [
+            (RAW, True, True),
+            (VIEWED, True, False),
+        ]
+        assert {each.id: each.mount for each in await here.attached(workplace)} == {
+            RAW: "ecephys_655019",
+            VIEWED: "more",
+        }
+        await here.detach(workplace, [AssetId(VIEWED)])
+        assert [each.id for each in await here.attached(workplace)] == [RAW]
+    users = await here.search(WorkplaceKind.CAPSULE, CapsuleSearch(RAW))
+    assert {each.id for each in users.results} == {MY_CAPSULE, VIEWED_CAPSULE}
+    walk = here.iter_pages(WorkplaceKind.CAPSULE, CapsuleSearch(), limit=1)
+    assert len([each async for page in walk for each in page]) == 4
+    assert walk.complete
+    assert (await here.capsule(mine)).owner_email == server.users[0].email
+    runs = {each.id: each for each in await here.computations(mine)}
+    assert runs[FINISHED].succeeded
+    assert not runs[FAILED_RUN].succeeded
+    assert not runs[RUNNING].is_over
+    assert (await here.computation(SESSION)).cloud_workstation
+    folder = await here.list_results(FINISHED, "figures")
+    urls = await here.result_urls(FINISHED, folder.entries[0].path)
+    assert urls.download_url != urls.view_url
+    started = await here.run(NewRun(workplace=mine))
+    assert (started.workplace, started.is_over) == (mine, False)
+
+
+async def test_a_batch_that_is_refused_says_why(client: Client) -> None:
+    mine = Workplace(WorkplaceKind.CAPSULE, MY_CAPSULE)
+    with pytest.raises(Rejected, match="data asset no-such-id not found"):
+        await client.workplaces.attach(mine, [Attachment(AssetId("no-such-id")), Attachment(A1)])
+    for capsule, error, words in (
+        (VIEWED_CAPSULE, Forbidden, "you can read but not change this capsule"),
+        (HIDDEN_CAPSULE, NotFound, "no such capsule, or not shared with you"),
+    ):
+        with pytest.raises(error, match=words):
+            await client.workplaces.attach(
+                Workplace(WorkplaceKind.CAPSULE, capsule), [Attachment(AssetId(RAW))]
+            )
+
+
+@pytest.mark.parametrize(("fault", "sent"), [("lost", 2), (503, 2), (429, 2)])
+async def test_attaching_is_repeated_and_running_is_not(
+    server: DemoServer, client: Client, fault: FaultKind | int, sent: int
+) -> None:
+    mine = Workplace(WorkplaceKind.CAPSULE, MY_CAPSULE)
+    server.faults.add(fault, "POST", f"capsules/{MY_CAPSULE}/data_assets", times=1)
+    server.faults.add(fault, "DELETE", f"capsules/{MY_CAPSULE}/data_assets", times=1)
+    (told,) = await client.workplaces.attach(mine, [Attachment(AssetId(VIEWED))])
+    assert told.done
+    server.guesses = replace(server.guesses, not_attached="refuse")
+    await client.workplaces.detach(mine, [AssetId(VIEWED)])
+    assert len(server.requests("POST", "*/data_assets")) == sent
+    assert len(server.requests("DELETE", "*/data_assets")) == sent
+    if fault != 429:  # which says that nothing was done
+        server.faults.add(fault, "POST", "computations", times=1)
+        with pytest.raises(ApiError) as raised:
+            await client.workplaces.run(NewRun(workplace=mine))
+        assert raised.value.outcome_unknown
+        assert len(server.requests("POST", "/api/v1/computations")) == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "since"),
+    [
+        ((3, 0), WorkplaceKind.PIPELINE, "4.1"),
+        ((4, 0), WorkplaceKind.PIPELINE, "4.1"),
+        ((4, 1), WorkplaceKind.COMPUTATION, "4.2"),
+    ],
+)
+async def test_a_platform_that_is_too_old_is_told_from_what_is_not_there(
+    tmp_path: Path, version: tuple[int, int], kind: WorkplaceKind, since: str
+) -> None:
+    dialect = "3.0" if version < (3, 1) else "current"
+    ids = {WorkplaceKind.PIPELINE: MY_PIPELINE, WorkplaceKind.COMPUTATION: SESSION}
+    with running_server(tmp_path / "data", dialect, version=version) as server:
+        async with connect(server) as client:
+            here = client.workplaces
+            with pytest.raises(ApiError) as raised:
+                await here.attach(Workplace(kind, ids[kind]), [Attachment(AssetId(RAW))])
+            error = raised.value
+            assert since in f"{error} {error.hint}"
+            assert isinstance(error, PlatformTooOld) == (kind is WorkplaceKind.COMPUTATION)
+            if version < (3, 1):
+                with pytest.raises(PlatformTooOld, match=r"version 3\.1"):
+                    await here.search(WorkplaceKind.CAPSULE, CapsuleSearch())
+            elif version < (4, 1):
+                assert (await here.search(kind, CapsuleSearch())).results
+
+
+@pytest.mark.parametrize(
+    ("source", "computation"),
+    [(ComputationSource(FINISHED, "figures"), FINISHED), (ComputationSource("run-two"), "run-two")],
+)
+async def test_a_lost_capture_is_found_by_its_run(
+    server: DemoServer, client: Client, source: ComputationSource, computation: str
+) -> None:
+    workshop = server.store.workshop
+    run = workshop.find_computation(FINISHED)
+    assert run is not None
+    workshop.insert(computations=[replace(run, id="run-two")])
+    both = [ComputationSource(FINISHED), ComputationSource("run-two")]
+    other = next(each for each in both if each.id != computation)
+    new = NewAsset(name="figures", mount="figures", tags=("new",), source=source)
+    await client.create(replace(new, source=other))
+    server.faults.add("lost", "POST", "data_assets", times=1)
+    made = await client.create(new)
+    assert made.provenance is not None
+    assert made.provenance.computation == computation
+    assert len(server.requests("POST", "/api/v1/data_assets")) == 2
+
+
+async def test_googles_key_is_in_no_log_and_no_error(
+    server: DemoServer, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----\n"
+    caplog.set_level(logging.DEBUG)
+    said = json.dumps({"message": f"bad client_secret {key}"})
+    server.faults.add(400, "POST", "data_assets", body=said)
+    source = GcpSource("b", client_id=Secret("client-4711"), client_secret=Secret(key))
+    with pytest.raises(Rejected) as raised:
+        await client.create(NewAsset(name="n", mount="m", source=source))
+    told = f"{raised.value!r} {raised.value} {raised.value.hint} {caplog.text}"
+    assert "bad client_secret" in told
+    for part in ("MIIEvQIBADANBg", "client-4711"):
+        assert part not in told
+
+
+async def test_a_transfer_is_for_administrators(server: DemoServer, client: Client) -> None:
+    server.make_bucket("elsewhere")
+    target = S3Target("elsewhere", "one")
+    with pytest.raises(Forbidden, match="administrator"):
+        await client.transfer(AssetId(RAW), target)
+    server.admins = frozenset({server.users[0].email})
+    with server.hooks.after(TRANSFER) as end:
+        await client.transfer(AssetId(RAW), target, force=True)
+        await anyio.to_thread.run_sync(end.wait)
+    assert read_transfer(await client.get(AssetId(RAW))).last_transferred

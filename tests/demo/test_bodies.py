@@ -7,13 +7,30 @@ import json
 import msgspec
 import pytest
 
-from coexplorer.demo import creation, routes_assets, routes_files, routes_permissions, routes_search
+from coexplorer.demo import (
+    create_body,
+    routes_assets,
+    routes_attachments,
+    routes_capsules,
+    routes_computations,
+    routes_files,
+    routes_permissions,
+    routes_search,
+    transfer,
+)
 from coexplorer.demo import search as demo_search
 from coexplorer.demo.bodies import decode_body
 
 REQUIRED: dict[str, dict[str, object]] = {
     "CreateBody": {"name": "n", "tags": [], "mount": "m"},
     "AwsBody": {"bucket": "b"},
+    "GcpBody": {"bucket": "b"},
+    "ComputationBody": {"id": "r"},
+    "WorkstationBody": {"id": "s", "path": "p"},
+    "TransferBody": {"target": {}},
+    "AttachBody": {"id": "a"},
+    "NamedParameter": {"param_name": "p", "value": "v"},
+    "RunAsset": {"id": "a"},
     "Filter": {"key": "k"},
     "UserRole": {"email": "e", "role": "owner"},
     "GroupRole": {"group": "g", "role": "viewer"},
@@ -22,7 +39,11 @@ BODIES = sorted(
     {
         kind
         for module in (
-            creation,
+            create_body,
+            routes_attachments,
+            routes_capsules,
+            routes_computations,
+            transfer,
             demo_search,
             routes_assets,
             routes_files,
@@ -34,7 +55,7 @@ BODIES = sorted(
         and issubclass(kind, msgspec.Struct)
         and (kind.__name__.endswith(("Body", "Role", "Filter")) or kind.__name__ in REQUIRED)
     }
-    | {demo_search.Range, creation.ResultsInfo, creation.RunParameter},
+    | {demo_search.Range, create_body.ResultsInfo, create_body.RunParameter},
     key=lambda kind: kind.__name__,
 )
 
@@ -43,6 +64,7 @@ def test_all_bodies_are_looked_at() -> None:
     names = {kind.__name__ for kind in BODIES}
     assert names >= {
         *("AwsBody", "CreateBody", "SourceBody", "UpdateBody", "SearchBody", "PermissionsBody"),
+        *("AttachBody", "CapsuleSearchBody", "RunBody", "TransferBody", "WorkstationBody"),
         *("FolderBody", "Filter", "Range", "UserRole", "GroupRole", "ResultsInfo"),
     }
 
@@ -73,7 +95,7 @@ def test_booleans_may_be_text(told: object) -> None:
     )
     aws = decode_body(
         json.dumps({"bucket": "b", "public": told, "index_data": told}).encode(),
-        creation.AwsBody,
+        create_body.AwsBody,
     )
     one = decode_body(json.dumps({"key": "k", "exclude": told}).encode(), demo_search.Filter)
     found = {

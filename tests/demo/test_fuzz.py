@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
-from tests.support.server import DERIVED, OLD, RAW, running_server
+from tests.support.server import (
+    DERIVED,
+    FINISHED,
+    MY_CAPSULE,
+    OLD,
+    RAW,
+    SESSION,
+    running_server,
+)
 
 KEYS = (
     *("name", "description", "tags", "mount", "custom_metadata", "source", "aws", "bucket"),
@@ -51,7 +59,14 @@ LIKELY = st.fixed_dictionaries(
         "tags": st.lists(TEXTS, max_size=2) | TEXTS,
         "source": st.fixed_dictionaries(
             {"aws": st.fixed_dictionaries({"bucket": TEXTS, "prefix": TEXTS, "public": VALUES})}
-        ),
+        )
+        | st.fixed_dictionaries(
+            {"computation": st.fixed_dictionaries({"id": st.just(FINISHED), "path": TEXTS})}
+        )
+        | st.fixed_dictionaries(
+            {"cloud_workstation": st.fixed_dictionaries({"id": st.just(SESSION), "path": TEXTS})}
+        )
+        | st.fixed_dictionaries({"gcp": st.fixed_dictionaries({"bucket": TEXTS})}),
         "custom_metadata": st.dictionaries(st.sampled_from(KEYS) | TEXTS, VALUES, max_size=3),
         "data_asset_ids": st.lists(TEXTS, max_size=3),
         "query": TEXTS,
@@ -69,12 +84,16 @@ LIKELY = st.fixed_dictionaries(
             ),
             max_size=3,
         ),
+        "id": st.sampled_from((RAW, FINISHED, SESSION)),
+        "capsule_id": st.just(MY_CAPSULE),
         "users": st.lists(st.fixed_dictionaries({"email": TEXTS, "role": TEXTS}), max_size=2),
         "path": TEXTS,
     },
 )
 BODIES = st.one_of(
     LIKELY.map(lambda value: json.dumps(value).encode()),
+    st.lists(LIKELY, max_size=2).map(lambda value: json.dumps(value).encode()),
+    st.lists(st.sampled_from((RAW, OLD)) | TEXTS).map(lambda value: json.dumps(value).encode()),
     VALUES.map(lambda value: json.dumps(value).encode()),
     st.binary(max_size=20),
     st.sampled_from(
@@ -93,7 +112,7 @@ BODIES = st.one_of(
 SEGMENTS = st.sampled_from(
     (
         *(RAW, OLD, "no-such", "%00", "%FF", "%ED%A0%80", "..", "%2e%2e", "%2F", "a" * 3000),
-        *("'", "%22", "*", "%F0%9F%98%80"),
+        *("'", "%22", "*", "%F0%9F%98%80", MY_CAPSULE, SESSION, FINISHED),
     )
 )
 CALLS = st.sampled_from(
@@ -115,6 +134,19 @@ CALLS = st.sampled_from(
         ("POST", "data_assets/{}/transfer"),
         ("GET", "custom_metadata"),
         ("GET", "../../storage/{}/README.md"),
+        ("POST", "capsules/search"),
+        ("GET", "capsules/{}/app_panel"),
+        ("GET", "capsules/{}/computations"),
+        ("POST", "capsules/{}/data_assets"),
+        ("DELETE", "capsules/{}/data_assets/"),
+        ("PATCH", "capsules/{}/archive"),
+        ("POST", "capsules/{}/permissions"),
+        ("POST", "computations"),
+        ("GET", "computations/{}"),
+        ("PATCH", "computations/{}"),
+        ("POST", "computations/{}/data_assets"),
+        ("POST", "computations/{}/results"),
+        ("GET", "computations/{}/results/urls"),
     )
 )
 PARAMETERS = st.dictionaries(
@@ -171,7 +203,7 @@ def test_no_request_is_answered_with_a_500(
     reply = http.request(
         method,
         path.format(segment),
-        content=body if method in {"POST", "PUT"} else None,
+        content=body if method in {"POST", "PUT", "DELETE"} else None,
         params={key: text.encode("utf-8", "replace") for key, text in parameters.items()},
         headers=httpx.Headers([(b"Content-Type", b"application/json"), *headers.items()]),
     )

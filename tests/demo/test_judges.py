@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +18,18 @@ from coexplorer.demo.asset import Role
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.server import DemoServer
 from tests.support.judges import ToolError, ToolServer, install_judge, run_judge, running_tools
-from tests.support.server import COMBINED, DERIVED, OUTSIDE, RAW, VIEWED, few_assets, running_server
+from tests.support.server import (
+    COMBINED,
+    DERIVED,
+    FINISHED,
+    MY_CAPSULE,
+    OUTSIDE,
+    RAW,
+    SESSION,
+    VIEWED,
+    few_assets,
+    running_server,
+)
 
 SCRIPT = Path(__file__).parent.parent / "support" / "sdk_script.py"
 MCP_SERVER = "codeocean-mcp-server==0.13.1"
@@ -26,7 +38,9 @@ LATER = {COMBINED}
 OF_COMPUTATIONS = {
     *("attach_data_assets", "detach_data_assets", "get_result_file_urls", "wait_until_completed"),
 }
-"""Tools of the MCP server that are about capsules and their runs, which are not here."""
+"""Tools of the MCP server that are about capsules and their runs: see below."""
+
+RESULTS = ["figures", "units", "output", "processing.json", "summary.md"]
 
 EARLY_CALLS = [
     *("archive_data_asset", "create_data_asset", "delete_data_asset", "get_data_asset"),
@@ -67,17 +81,21 @@ def test_official_sdk_of_each_time_is_content(
         folder = server.make_bucket("open") / "one"
         folder.mkdir()
         (folder / "a.csv").write_text("1,2\n")
-        told = run_judge(python, SCRIPT, server, RAW, OUTSIDE)
+        places = (MY_CAPSULE, FINISHED, SESSION, RAW, VIEWED)
+        told = run_judge(python, SCRIPT, server, RAW, OUTSIDE, *places)
         shared = server.store.get(RAW)
         requests = server.requests("POST", "*/permissions")
     assert told.pop("calls") == sorted(calls)
+    check_workplaces(told, version)
+    check_creates(told, version, dialect)
     present = [each for each in NAMES if each not in LATER or dialect == "current"]
     living = [each for each in present if NAMES[each] != "behavior_2019"]
     assert sorted(told.pop("names")) == name_all(*living)
     assert told.pop("sorted") == sorted(name_all(*living), key=str.casefold, reverse=True)
     assert told.pop("archived") == ["behavior_2019"]
     assert told.pop("favorite") == told.pop("range") == name_all(RAW)
-    assert told.pop("results") == told.pop("query") == name_all(DERIVED)
+    assert told.pop("query") == name_all(DERIVED)
+    assert told.pop("results") == [*name_all(DERIVED), *RESULTS]
     assert told.pop("external") == name_all(OUTSIDE)
     assert told.pop("filters") == name_all(RAW)
     assert told.pop("ownership shared") == ["RNA-seq reference", "Zebrafish atlas"]
@@ -89,11 +107,6 @@ def test_official_sdk_of_each_time_is_content(
     assert told.pop("outside the schema") == 400
     assert told.pop("deleted at once") == 403
     assert told.pop("now archived") == ["behavior_2019", "n"]
-    assert told.pop("copy") == ["ready", 1, 4, "one"]
-    assert told.pop("external asset") == ["dataset" if version == "0.1.0" else "result", "one"]
-    assert told.pop("failed") == "failed"
-    assert told.pop("from a run") == 400
-    assert told.pop("gone") == 404
     # The SDK sends null for what is not set: each of the three changed its own list alone.
     assert [request.status for request in requests] == [204, 204, 204]
     assert shared.roles == {"jonas.lind@example.org": Role.OWNER}
@@ -101,8 +114,6 @@ def test_official_sdk_of_each_time_is_content(
     if dialect == "current":
         assert told.pop("walked") == name_all(*present)
         assert told.pop("files") == [1, True]
-        assert told.pop("combined") == ["combined", 2]
-        assert told.pop("transfer") == 403
     if "get_permissions" in calls:
         maya, jonas, _ = (user.email for user in server.users)
         users = [[maya, "owner"], [jonas, "owner"]]
@@ -110,6 +121,29 @@ def test_official_sdk_of_each_time_is_content(
     if platform >= (4, 0):
         assert told.pop("schema") == 8
     assert told == {}
+
+
+def check_creates(told: dict[str, Any], version: str, dialect: str) -> None:
+    assert told.pop("copy") == ["ready", 1, 4, "one"]
+    assert told.pop("external asset") == ["dataset" if version == "0.1.0" else "result", "one"]
+    assert told.pop("failed") == "failed"
+    assert told.pop("from a run") == 400
+    assert told.pop("gone") == 404
+    if dialect == "current":
+        assert told.pop("combined") == ["combined", 2]
+        assert told.pop("transfer") == 403
+
+
+def check_workplaces(told: dict[str, Any], version: str) -> None:
+    assert told.pop("capsule") == "Spike sorting"
+    assert told.pop("runs") == ["Cloud workstation", "Run 40", "Run 41", "Run 42", "Run 43"]
+    assert told.pop("run") == "completed"
+    each_time = [[RAW, "unchanged"], [VIEWED, "mounted"]]
+    times = {"0.1.0": 0, "0.17.0": 2}.get(version, 1)
+    assert told.pop("attached") == each_time * times
+    assert told.pop("captured") == ["ready", "result", True]
+    used = told.pop("used by", None)
+    assert used == (["Viewed", "Spike sorting"] if used else None)
 
 
 @pytest.fixture
@@ -220,3 +254,14 @@ def test_tool_for_permissions_is_answered_but_fails_in_itself(
     assert "validation error" in str(raised.value)
     with pytest.raises(ToolError, match="404"):
         tools.call("get_data_asset_permissions", data_asset_id="no-such-id")
+
+
+def test_tools_attach_list_and_detach(server: DemoServer, tools: ToolServer) -> None:
+    wanted = [{"id": RAW}, {"id": VIEWED, "mount": "more"}]
+    told = tools.call("attach_data_assets", capsule_id=MY_CAPSULE, attach_params=wanted)
+    states = {each["id"]: each["mount_state"] for each in told["result"]}
+    assert states == {RAW: "unchanged", VIEWED: "mounted"}
+    tools.call("detach_data_assets", capsule_id=MY_CAPSULE, data_assets=[RAW])
+    capsule = server.store.workshop.find_capsule(MY_CAPSULE)
+    assert capsule is not None
+    assert [each.id for each in capsule.attached] == [VIEWED]

@@ -46,15 +46,24 @@ from codeocean.models.components import (
 )
 from msgspec.structs import replace
 
+from coexplorer.demo.create_body import ENDPOINTS
+from coexplorer.demo.files import Tree, iter_paths
 from coexplorer.demo.hooks import CREATION
 from coexplorer.demo.server import DemoServer
 from tests.support.server import (
     COMBINED,
     DERIVED,
+    EMPTY_RUN,
     FAILED,
+    FAILED_RUN,
+    FINISHED,
+    MY_CAPSULE,
     OLD,
     OUTSIDE,
     RAW,
+    RUNNING,
+    SESSION,
+    THEIR_RUN,
     THEIRS,
     VIEWED,
     few_assets,
@@ -302,17 +311,25 @@ def test_create_as_public_opens_no_private_bucket(
 @pytest.mark.parametrize(
     ("change", "status", "complaint"),
     [
-        ({"source": Source(gcp=GCPCloudStorageSource(bucket="b"))}, 400, "source.gcp"),
-        ({"source": Source(computation=ComputationSource(id="c"))}, 400, "source.computation"),
+        ({"source": Source(computation=ComputationSource(id="c"))}, 400, "computation c not found"),
+        ({"source": Source(computation=ComputationSource(id=THEIR_RUN))}, 403, "who started"),
+        ({"source": Source(computation=ComputationSource(id=RUNNING))}, 400, "state running"),
+        ({"source": Source(computation=ComputationSource(id=FAILED_RUN))}, 400, "no results"),
+        ({"source": Source(computation=ComputationSource(id=EMPTY_RUN))}, 400, "no results"),
         (
-            {"source": Source(cloud_workstation=CloudWorkstationSource(id="w", path="p"))},
+            {"source": Source(cloud_workstation=CloudWorkstationSource(id=FINISHED, path="p"))},
             400,
-            "source.cloud_workstation",
+            "not a running cloud workstation",
+        ),
+        (
+            {"source": Source(cloud_workstation=CloudWorkstationSource(id=SESSION, path=" "))},
+            400,
+            "path is required",
         ),
         (
             {"source": Source(aws=AWSS3Source(bucket="b", endpoint_name="minio"))},
             400,
-            "source.aws.endpoint_name",
+            "no endpoint 'minio'",
         ),
         (
             {"source": Source(aws=AWSS3Source(bucket="b", use_input_bucket=True))},
@@ -320,9 +337,10 @@ def test_create_as_public_opens_no_private_bucket(
             "administrator",
         ),
         ({"target": Target(aws=AWSS3Target(bucket="b"))}, 400, "target"),
+        ({"data_asset_ids": [OUTSIDE]}, 400, "one source"),
     ],
 )
-def test_create_from_or_to_another_place_is_refused_by_its_name(
+def test_create_from_or_to_what_it_may_not_is_refused_with_the_reason(
     server: DemoServer, sdk: CodeOcean, change: dict[str, object], status: int, complaint: str
 ) -> None:
     before = server.store.count()
@@ -331,6 +349,103 @@ def test_create_from_or_to_another_place_is_refused_by_its_name(
     assert raised.value.status_code == status
     assert complaint in raised.value.message
     assert server.store.count() == before
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "files"),
+    [
+        (ComputationSource(id=FINISHED), "result", "all"),
+        (ComputationSource(id=FINISHED, path="figures"), "result", "figures"),
+        (ComputationSource(id=FINISHED, path="processing.json"), "result", "processing.json"),
+        (CloudWorkstationSource(id=SESSION, path="figures"), "dataset", "figures"),
+        (
+            CloudWorkstationSource(id=SESSION, path="figures", run_script="code/main.py"),
+            "result",
+            "figures",
+        ),
+    ],
+)
+def test_capture_has_the_files_of_the_run(
+    server: DemoServer,
+    sdk: CodeOcean,
+    source: ComputationSource | CloudWorkstationSource,
+    kind: str,
+    files: str,
+) -> None:
+    is_session = isinstance(source, CloudWorkstationSource)
+    places = {"cloud_workstation" if is_session else "computation": source}
+    asked = dataclasses.replace(params_of("b"), source=Source(**places))
+    with server.hooks.after(CREATION) as outcome:
+        draft = sdk.data_assets.create_data_asset(asked)
+        assert (draft.state, draft.type) == (DataAssetState.Draft, kind)
+        outcome.wait()
+    made = sdk.data_assets.wait_until_ready(draft)
+    assert (made.state, made.custom_metadata) == (DataAssetState.Ready, {"subject id": "7"})
+    there = dict(read_tree(server, Tree.of(server.store.get(made.id))))
+    run = server.store.workshop.find_computation(source.id)
+    assert run is not None
+    base = {"all": "", "figures": "figures/", "processing.json": ""}[files]
+    wanted = {
+        path.removeprefix(base): content
+        for path, content in read_tree(server, Tree.of(run))
+        if path.startswith(base if files != "processing.json" else files)
+    }
+    assert there == wanted
+    assert (made.files, made.size) == (len(wanted), sum(map(len, wanted.values())))
+    if kind == "result":
+        assert made.provenance is not None
+        told = made.provenance
+        script = getattr(source, "run_script", None) or "code/run"
+        assert (told.computation, told.capsule) == (source.id, MY_CAPSULE)
+        assert (told.run_script, told.data_assets) == (script, [RAW])
+    again = sdk.data_assets.list_data_asset_files(made.id, "").items
+    assert again
+
+
+def read_tree(server: DemoServer, tree: Tree) -> Iterator[tuple[str, bytes]]:
+    for path, content in iter_paths(tree, server.data, ""):
+        yield path, b"".join(content.read(0, content.size))
+
+
+@pytest.mark.parametrize(("bucket", "state"), [("results", "ready"), ("nowhere", "failed")])
+def test_capture_can_go_to_a_bucket(
+    server: DemoServer, sdk: CodeOcean, bucket: str, state: str
+) -> None:
+    folder = server.make_bucket("results")
+    asked = dataclasses.replace(
+        params_of("b"),
+        source=Source(computation=ComputationSource(id=FINISHED)),
+        target=Target(aws=AWSS3Target(bucket=bucket, prefix="one", endpoint_name=ENDPOINTS[0])),
+    )
+    with server.hooks.after(CREATION) as outcome:
+        draft = sdk.data_assets.create_data_asset(asked)
+        outcome.wait()
+    made = sdk.data_assets.wait_until_ready(draft)
+    assert made.state == state
+    assert (folder / "one" / "processing.json").exists() == (state == "ready")
+    assert made.source_bucket is not None
+    assert (made.source_bucket.bucket, made.source_bucket.external) == (bucket, True)
+
+
+@pytest.mark.parametrize(
+    ("secret", "state"), [("s3cret", "ready"), ("wrong", "failed"), (None, "ready")]
+)
+def test_create_from_googles_storage_stays_there(
+    server: DemoServer, sdk: CodeOcean, secret: str | None, state: str
+) -> None:
+    folder = server.make_bucket("genomics", keys=("me", "s3cret")) / "runs"
+    folder.mkdir()
+    (folder / "a.csv").write_text("1,2\n")
+    keys = {"client_id": "me", "client_secret": secret} if secret else {}
+    gcp = GCPCloudStorageSource(bucket="genomics", prefix="runs", **keys)
+    with server.hooks.after(CREATION) as outcome:
+        asked = dataclasses.replace(params_of("b"), source=Source(gcp=gcp))
+        draft = sdk.data_assets.create_data_asset(asked)
+        outcome.wait()
+    made = sdk.data_assets.wait_until_ready(draft)
+    assert made.state == state
+    assert made.source_bucket is not None
+    assert (made.source_bucket.origin, made.source_bucket.external) == (DataAssetOrigin.GCP, True)
 
 
 def test_every_place_that_the_sdk_can_create_from_is_judged_here() -> None:

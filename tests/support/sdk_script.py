@@ -170,13 +170,44 @@ def judge_create(part: str) -> None:
     told["gone"] = refused(lambda: assets.get_data_asset(copy.id))
 
 
+def judge_workplaces(capsule: str, run: str, session: str, raw: str, other: str) -> None:
+    """Attach, detach, look for what uses an asset, read runs, and capture one."""
+    capsules: Any = client.capsules
+    told["capsule"] = capsules.get_capsule(capsule).name
+    runs: Any = client.computations
+    told["runs"] = sorted(each.name for each in capsules.list_computations(capsule))
+    told["run"] = runs.get_computation(run).state
+    told["results"] += [each.name for each in runs.list_computation_results(run).items]
+    places = [(capsules, capsule)]
+    if hasattr(runs, "attach_data_assets"):
+        places.append((runs, session))
+    told["attached"] = []
+    for place, where in places:
+        wanted = [kinds.DataAssetAttachParams(id=each) for each in (raw, other)]
+        try:
+            outcomes = place.attach_data_assets(where, wanted)
+        except AttributeError:  # a fault of 0.1.0: it takes the list for one outcome
+            outcomes = []
+        told["attached"] += [[each.id, each.mount_state] for each in outcomes]
+        place.detach_data_assets(where, [other])
+    if hasattr(capsules, "search_capsules"):
+        from codeocean.capsule import CapsuleSearchParams  # noqa: PLC0415 - later versions have it
+
+        asked = CapsuleSearchParams(query=raw, limit=1, offset=0)
+        told["used by"] = [each.name for each in capsules.search_capsules_iterator(asked)]
+    source = kinds.Source(computation=kinds.ComputationSource(id=run, path="figures"))
+    made = settle(kinds.DataAssetParams(name="c", tags=[], mount="c", source=source))
+    told["captured"] = [made.state.value, made.type.value, made.files > 0]
+
+
 def main() -> None:
     """Judge, and print."""
-    raw, outside = sys.argv[3:]
+    raw, outside, *workplaces = sys.argv[3:]
     judge_search()
     judge_files(raw)
     judge_one(raw)
     judge_create(outside)
+    judge_workplaces(*workplaces)
     if hasattr(client, "custom_metadata"):
         told["schema"] = len(client.custom_metadata.get_custom_metadata().fields)
     public = {name for name in dir(kinds.DataAssets) if name[0] != "_"}

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from coexplorer.demo.asset import Bucket, Contained, Provenance, Role, StoredAsset
+from coexplorer.demo.capsule import (
+    Mounted,
+    Parameter,
+    Process,
+    StoredCapsule,
+    StoredComputation,
+)
+from coexplorer.demo.samples import make_result_tree
 from coexplorer.demo.server import DemoServer
 
 
@@ -133,12 +143,102 @@ def few_assets(me: str, colleague: str) -> list[StoredAsset]:
     ]
 
 
+MY_CAPSULE, MY_PIPELINE, VIEWED_CAPSULE, EDITED_CAPSULE, HIDDEN_CAPSULE, RELEASED_CAPSULE = (
+    *("c0ffee", "pipeline-1", "capsule-viewed", "capsule-edited"),
+    *("capsule-hidden", "capsule-released"),
+)
+"""Ids of the capsules of `few_capsules`: mine, a colleague's that I can view or edit, one that I
+can't see, and one of mine that is released."""
+
+SESSION, FINISHED, FAILED_RUN, RUNNING, EMPTY_RUN, THEIR_RUN = (
+    *("session-1", "run-finished", "run-failed", "run-running"),
+    *("run-empty", "run-theirs"),
+)
+"""Ids of its computations; the first is my workstation, and all but the last are mine."""
+
+
+def few_capsules(me: str, colleague: str) -> tuple[list[StoredCapsule], list[StoredComputation]]:
+    """Return one capsule and one computation of each kind; the runs are those of `MY_CAPSULE`.
+
+    Args:
+        me: Email of the first user.
+        colleague: Email of the second.
+    """
+    threshold = Parameter("Detection threshold", "threshold", "5.5")
+    raw = (Mounted(RAW, "ecephys_655019"),)
+    mine = StoredCapsule(
+        id=MY_CAPSULE,
+        kind="capsules",
+        name="Spike sorting",
+        owner=me,
+        created=1_650_000_000,
+        slug="1234567",
+        last_accessed=1_690_000_000,
+        description="Sorts the spikes of new sessions.",
+        field="Neuroscience",
+        tags=("ecephys",),
+        favorite_of=frozenset({me}),
+        attached=raw,
+        parameters=(threshold,),
+    )
+    pipeline = replace(
+        mine,
+        id=MY_PIPELINE,
+        kind="pipelines",
+        name="Sort and curate",
+        slug="2234567",
+        processes=(Process("sort", MY_CAPSULE, 1, public=False),),
+    )
+    theirs = replace(mine, owner=colleague, attached=(), favorite_of=frozenset())
+    capsules = [
+        mine,
+        pipeline,
+        replace(theirs, id=VIEWED_CAPSULE, name="Viewed", roles={me: Role.VIEWER}, attached=raw),
+        replace(theirs, id=EDITED_CAPSULE, name="Edited", roles={me: Role.EDITOR}),
+        replace(theirs, id=HIDDEN_CAPSULE, name="Hidden", attached=raw),
+        replace(mine, id=RELEASED_CAPSULE, name="Released", status="release", attached=()),
+    ]
+    ended = StoredComputation(
+        id=FINISHED,
+        capsule=MY_CAPSULE,
+        name="Run 42",
+        owner=me,
+        created=1_690_000_000,
+        run_time=77,
+        end_status="succeeded",
+        exit_code=0,
+        data_assets=raw,
+        parameters=(threshold,),
+        commit="4f1c2d9",
+        tree=make_result_tree(FINISHED),
+    )
+    running = replace(
+        ended, id=RUNNING, name="Run 43", state="running", end_status="", exit_code=None, tree=""
+    )
+    computations = [
+        ended,
+        replace(ended, id=FAILED_RUN, name="Run 40", end_status="failed", exit_code=1, tree=""),
+        running,
+        replace(ended, id=EMPTY_RUN, name="Run 41", tree=""),
+        replace(ended, id=THEIR_RUN, name="Run 7", capsule=VIEWED_CAPSULE, owner=colleague),
+        replace(
+            running,
+            id=SESSION,
+            name="Cloud workstation",
+            cloud_workstation=True,
+            tree=make_result_tree(SESSION),
+        ),
+    ]
+    return capsules, computations
+
+
 @contextmanager
 def running_server(
     data: Path, dialect: str, *, version: tuple[int, ...] | None = None
 ) -> Iterator[DemoServer]:
-    """Run a server that has `few_assets`."""
+    """Run a server that has `few_assets` and `few_capsules`."""
     with DemoServer(data, dialect=dialect, version=version) as server:
         me, colleague = (user.email for user in server.users[:2])
         server.store.insert(few_assets(me, colleague))
+        server.store.workshop.insert(*few_capsules(me, colleague))
         yield server

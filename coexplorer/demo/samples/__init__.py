@@ -4,7 +4,8 @@ Nothing is read and nothing is stored: assets come from a seed and a clock, file
 alone, so that no edit changes them.
 """
 
-from coexplorer.demo.samples.files import file_bytes, file_tree
+from coexplorer.demo.samples.computing import make_computing
+from coexplorer.demo.samples.files import file_bytes, file_tree, make_result_tree
 from coexplorer.demo.samples.generate import CLOCK, DEFAULT_COUNT, HIGHEST_COUNT, generate
 from coexplorer.demo.samples.nasty import NASTY, Nasty
 from coexplorer.demo.samples.schema import METADATA_FIELDS
@@ -19,4 +20,6 @@ __all__ = [
     "file_bytes",
     "file_tree",
     "generate",
+    "make_computing",
+    "make_result_tree",
 ]

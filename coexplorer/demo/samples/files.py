@@ -127,6 +127,11 @@ def find_tree_name(asset_id: str) -> str:
     return TREE_NAMES[code % TREE_COUNT]
 
 
+def make_result_tree(any_id: str) -> str:
+    """Make of an id another one whose files are those of a result."""
+    return f"{any_id}-{TREE_NAMES.index('result'):02x}"
+
+
 def file_tree(asset_id: str) -> list[tuple[str, int]]:
     """List an asset's files as ``(path, size in bytes)``, in the order of their paths."""
     return list(_build_tree(asset_id).items())
