@@ -100,10 +100,12 @@ class ApiError(CoexplorerError):
 
     Attributes:
         by_page: It was said with a web page, as proxies and firewalls do, never the platform.
+        said: What the platform said to it, as one line; empty: nothing.
         too_long: The reply was longer than what is kept of one; of fewer rows it may not be.
     """
 
     by_page: bool = False
+    said: str = ""
     too_long: bool = False
 
     def __init__(

@@ -166,6 +166,7 @@ def classify_reply(
                     "check whether a proxy or a firewall is in the way, and ask who runs it"
                 )
     error.by_page = by_page
+    error.said = said
     return Failure(FailureKind.FINAL, error)
 
 

@@ -84,7 +84,7 @@ def build_app_panel(workplace: Workplace) -> Call:
     """Build the request for the app panel of a capsule or pipeline: it tells what is attached."""
     pipelines = workplace.kind is WorkplaceKind.PIPELINE
     since = _SINCE[workplace.kind] if pipelines else _SINCE_PANEL
-    return _build(workplace, "GET", "app_panel", rows=LARGEST_PAGE, since=since)
+    return _build(workplace, "GET", "app_panel", since=since)
 
 
 def build_list_computations(workplace: Workplace) -> Call:

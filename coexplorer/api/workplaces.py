@@ -5,8 +5,10 @@ A face like `coexplorer.api.client`, of which it is a part: one method per endpo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from coexplorer.api import file_replies, wire, workplace_calls, workplace_replies
 from coexplorer.api.calls import LARGEST_PAGE, Call
@@ -26,8 +28,15 @@ from coexplorer.computations import (
     Workplace,
     WorkplaceKind,
 )
-from coexplorer.errors import ApiError, NotFound, PlatformTooOld
+from coexplorer.errors import ApiError, NotFound, PlatformTooOld, Rejected
 from coexplorer.models import AssetId, FileUrls, Folder
+
+_OF_ROUTERS: Final = re.compile(
+    r"(?:(?:error\W*)?404\W*)?(?:(?:page|route|path|url|resource)?\W*not found"
+    r"|no (?:such )?route.*|cannot [a-z]+ \S+|no static resource.*)?\W*",
+    re.IGNORECASE,
+)
+"""What is said of an address that leads nowhere, whatever was to be found there."""
 
 
 class Workplaces:
@@ -183,10 +192,12 @@ class Workplaces:
     ) -> T:
         """Send a call that not every version has.
 
-        Where it is not found, a look at its workplace tells whether that is not there, or the call.
+        Where it is not found, a look at its workplace tells whether that is not there; if it is,
+        the platform's words tell whether something else is missing, or the call.
 
         Raises:
             PlatformTooOld: The platform has no such call.
+            Rejected: It has not found something that the call names.
         """
         deadline = self._transport.start_clock()
         try:
@@ -202,6 +213,12 @@ class Workplaces:
             except ApiError:
                 refusal.hint += f"; platforms before version {call.since} don't have this"
                 raise refusal from None
+            if not _OF_ROUTERS.fullmatch(refusal.said):
+                raise Rejected(
+                    f"the platform refused this (status {refusal.status}): {refusal.said}",
+                    hint="fix what its message names, then try again",
+                    status=refusal.status,
+                )
         raise PlatformTooOld(
             f"this platform is too old for this: that takes version {call.since}",
             hint="ask who runs the platform for an update",

@@ -209,11 +209,7 @@ def _fits(
 
 def _fits_query(deployment: Deployment, capsule: StoredCapsule, query: str, user: User) -> bool:
     """Same field repeated: either; different fields and all free words: every one."""
-    attached = (
-        {each.id.casefold() for each in find_living(deployment, capsule.attached)}
-        if may_read(capsule, user.email)
-        else set[str]()
-    )
+    attached = [each.id for each in capsule.attached if may_read(capsule, user.email)]
     fields: dict[str, bool] = {}
     for match in TERM.finditer(query):
         text = match["phrase"] if match["phrase"] is not None else match["word"]
@@ -221,7 +217,8 @@ def _fits_query(deployment: Deployment, capsule: StoredCapsule, query: str, user
         if match["field"] is not None:
             field, value = match["field"].lower(), text
         elif not colon or field.lower() not in _FIELDS:
-            if text and not _holds(capsule, text) and text.casefold() not in attached:
+            is_attached = text in attached and deployment.store.find(text) is not None
+            if text and not is_attached and not _holds(capsule, text):
                 return False
             continue
         key = field.lower()

@@ -483,6 +483,28 @@ async def test_a_platform_that_is_too_old_is_told_from_what_is_not_there(
 
 
 @pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("", PlatformTooOld),
+        ("Not Found", PlatformTooOld),
+        ("404 page not found", PlatformTooOld),
+        ("Cannot DELETE /api/v1/capsules/c0ffee/data_assets", PlatformTooOld),
+        ("data asset a1 is not attached", Rejected),
+    ],
+)
+async def test_a_call_that_is_missing_is_told_from_an_asset_that_is(
+    server: DemoServer, client: Client, said: str, error: type[ApiError]
+) -> None:
+    body = json.dumps({"message": said})
+    server.faults.add(404, "DELETE", f"capsules/{MY_CAPSULE}/data_assets", body=body)
+    with pytest.raises(
+        ApiError, match=said if error is Rejected else r"takes version 2\.18"
+    ) as raised:
+        await client.workplaces.detach(Workplace(WorkplaceKind.CAPSULE, MY_CAPSULE), [A1])
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize(
     ("source", "computation"),
     [(ComputationSource(FINISHED, "figures"), FINISHED), (ComputationSource("run-two"), "run-two")],
 )
