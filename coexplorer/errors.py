@@ -56,8 +56,14 @@ NEW_TOKEN: Final = (
 """The hint where a token lacks a scope."""
 
 
+# All statuses of HTTP that are more than an answer, in one place: `api.failures` repeats a request
+# by them, and `library.refusals` decides by them what of a change waits for a later try.
+
 SLOW_STATUSES = frozenset({408, 423, 425})
 """Statuses of HTTP that say: not now; the same may be asked again in a moment."""
+
+FAILING_STATUSES = frozenset({500, 502, 503, 504})
+"""Statuses of a platform in trouble: a read is repeated, a write's outcome is unknown."""
 
 PASSING_STATUSES = SLOW_STATUSES | {402, 407, 421, 424}
 """Those, and others that tell of the way or the moment, not of what was asked for."""

@@ -14,6 +14,7 @@ import msgspec
 
 from coexplorer.api.refusal_text import find_message, find_page_title
 from coexplorer.errors import (
+    FAILING_STATUSES,
     NEW_TOKEN,
     SLOW_STATUSES,
     ApiError,
@@ -156,7 +157,7 @@ def classify_reply(
             error.outcome_unknown = writes
             # 501 and its like are answers, not trouble.
             return Failure(
-                FailureKind.LOST if status in (500, 502, 503, 504) else FailureKind.FINAL, error
+                FailureKind.LOST if status in FAILING_STATUSES else FailureKind.FINAL, error
             )
         case _:
             error = Rejected(f"the platform refused this (status {status}){because}", status=status)
