@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -11,10 +12,12 @@ import msgspec
 import pytest
 
 from coexplorer.demo.guesses import Guesses
+from coexplorer.demo.importing import parse_asset_line
 from coexplorer.demo.metadata import SchemaField
 from coexplorer.demo.samples import file_tree
 from coexplorer.demo.samples.vocabulary import EXPERIMENTERS
 from coexplorer.demo.server import DemoServer
+from coexplorer.fields import FIELDS, EditableField, FieldKind
 from tests.support.http import open_http
 from tests.support.server import DERIVED, OLD, RAW, THEIRS, few_assets
 
@@ -33,6 +36,33 @@ CALLS = [
     ("POST", f"data_assets/{RAW}/files"),
     ("POST", f"data_assets/{RAW}/permissions"),
 ]
+
+
+VALUES = {
+    FieldKind.LINE: ("one", "two"),
+    FieldKind.TEXT: ("one", "two"),
+    FieldKind.SET: (["one"], ["two"]),
+    FieldKind.MAP: ({"genotype": "one"}, {"genotype": "two"}),
+}
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_every_editable_field_is_known_to_the_platform(
+    server: DemoServer, http: httpx.Client, field: EditableField
+) -> None:
+    one, two = VALUES[field.kind]
+    told = 'see "an editable field on the embedded platform" in CONTRIBUTING.md'
+    line = json.dumps({"id": "imported", "name": "n", field.key: one}).encode()
+    me = server.users[0].email
+    server.store.insert([parse_asset_line(line, owner=me, colleague="c@institute.example")])
+    source = {"aws": {"bucket": server.make_bucket("bucket").name, "public": True}}
+    body = {"name": "n", "tags": [], "mount": "m", "source": source, field.key: one}
+    created = http.post("data_assets", json=body).json()
+    assert created.get(field.key) == one, told
+    for asset in ("imported", created["id"]):
+        assert http.get(f"data_assets/{asset}").json().get(field.key) == one, told
+        assert http.put(f"data_assets/{asset}", json={field.key: two}).is_success
+        assert http.get(f"data_assets/{asset}").json().get(field.key) == two, told
 
 
 @pytest.mark.parametrize("body", BODIES)

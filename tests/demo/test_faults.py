@@ -333,9 +333,11 @@ def test_removed_rule_strikes_no_more() -> None:
 @pytest.mark.parametrize("kind", sorted(set(FaultKind) - {FaultKind.STATUS}))
 def test_each_fault_is_done_and_described(kind: FaultKind) -> None:
     done = [Path(inspect.getfile(each)).read_text("utf-8") for each in (FaultMiddleware, FaultPlan)]
-    assert any(f"FaultKind.{kind.name}" in code.split("class FaultKind")[-1] for code in done)
+    done_by = [code.split("class FaultKind")[-1] for code in done]
+    assert any(f"FaultKind.{kind.name}" in code for code in done_by), "FaultMiddleware does it"
     assert f"``{kind}``" in (faults.__doc__ or ""), "say what it does at the head of the package"
-    assert f"`{kind}`" in (ROOT / "docs" / "embedded.md").read_text("utf-8")
+    page = (ROOT / "docs" / "embedded.md").read_text("utf-8")
+    assert f"`{kind}`" in page, "docs/embedded.md has a row for each"
 
 
 def test_script_reads_as_the_same_rules() -> None:
