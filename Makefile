@@ -75,7 +75,7 @@ bench-tui: for-quick
 docs: for-run
 	$(BIN)/python -m coexplorer.cli.reference > docs/cli.md.new
 	mv docs/cli.md.new docs/cli.md
-	$(BIN)/python -m coexplorer.tui.keydocs > docs/keys.md.new
+	$(BIN)/python -m coexplorer.tui.key_docs > docs/keys.md.new
 	mv docs/keys.md.new docs/keys.md
 
 # For packagers: the manual pages, from the commands themselves.

@@ -1,6 +1,6 @@
 """The local copy: every asset within milliseconds, even offline. See `Catalog`.
 
-Names are imported on first use: the first frame needs only `firstpage`.
+Names are imported on first use: the first frame needs only `first_page`.
 """
 
 from __future__ import annotations

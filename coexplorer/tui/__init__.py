@@ -7,12 +7,12 @@ The modules:
     keys                 which key does what, with the user's overrides and one-key actions (pure)
     browsing, views      the search in force, its order, earlier places; the strip's views (pure)
     columns, facts,      model → cells: rows, details, Markdown (pure; all untrusted text is cleaned
-    markdown, tagtext    here, by `coexplorer.text.clean`)
+    markdown, tag_text   here, by `coexplorer.text.clean`)
     windows              which rows of a long list are at hand (pure)
     main_state           what the main screen, its actions and its feeds share: the search, marks,
                          fields that are open, what is on its way (plain state)
     marks                what is marked, by which search, and how it looked then (pure)
-    logpages             what the log shows, read a page at a time
+    log_pages            what the log shows, read a page at a time
     in_flight            changes on their way, for an undo to wait for
     memory               searches, last tags, theme and drafts, in small files beside the journal
     external             $EDITOR, the mount's process, the config file
@@ -29,7 +29,7 @@ The modules:
                          covers it; they call the library
     quickstart/          the first frame: kept at the exit, shown while the app is still imported
     opening              the one door to it, with the switch that turns it off
-    lastscreen           what the next start needs of the screen that the app leaves (plain data)
+    last_screen          what the next start needs of the screen that the app leaves (plain data)
     terminal/            the one place that writes output: cells, differences, pacing,
                          driver; and being a job of a shell: signals, stopping, going on
     app, session         what all screens share; the library opened around them

@@ -23,7 +23,7 @@ from coexplorer.tui import external
 from coexplorer.tui.actions import search
 from coexplorer.tui.commands import Scope
 from coexplorer.tui.keys import build_keymap, name_key, put_in_force
-from coexplorer.tui.lastscreen import LastScreen
+from coexplorer.tui.last_screen import LastScreen
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.messages import FieldLeft
 from coexplorer.tui.screens.base import CommandScreen

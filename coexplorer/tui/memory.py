@@ -25,7 +25,7 @@ from coexplorer.library.drafts import (
 )
 from coexplorer.metadata import show_field
 from coexplorer.models import AssetId
-from coexplorer.tui.tagtext import format_tags
+from coexplorer.tui.tag_text import format_tags
 
 KEPT_SEARCHES = 100
 KEPT_TAGS = 20

@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # typing itself costs more than the frame
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from coexplorer.tui.lastscreen import LastScreen
+    from coexplorer.tui.last_screen import LastScreen
     from coexplorer.tui.quickstart.first_frame import ListBehind
     from coexplorer.tui.quickstart.standing import Painted
     from coexplorer.tui.terminal.cells import Row

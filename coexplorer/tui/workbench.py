@@ -17,13 +17,13 @@ from coexplorer.tui.feeds.feeds import Feeds
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.main_state import Editing, MainState
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.widgets.assetlist import AssetList
+from coexplorer.tui.widgets.asset_list import AssetList
 from coexplorer.tui.widgets.details import Details, Rule
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.header import Header
 from coexplorer.tui.widgets.prompt import Prompt
-from coexplorer.tui.widgets.searchline import SearchLine
-from coexplorer.tui.widgets.viewstrip import ViewStrip
+from coexplorer.tui.widgets.search_line import SearchLine
+from coexplorer.tui.widgets.view_strip import ViewStrip
 
 if TYPE_CHECKING:
     from coexplorer.tui.app_protocol import MainAppProtocol

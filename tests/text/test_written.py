@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.text import clean, show_signs
-from coexplorer.tui.tagtext import join_pasted, parse_tags
+from coexplorer.tui.tag_text import join_pasted, parse_tags
 from coexplorer.written import (
     is_text,
     join_lines,

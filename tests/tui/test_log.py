@@ -14,7 +14,7 @@ from coexplorer.library.entries import Action, EntryDraft
 from coexplorer.library.log import Log
 from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
-from coexplorer.tui.logpages import PAGE
+from coexplorer.tui.log_pages import PAGE
 from coexplorer.tui.screens.log import LogScreen
 from tests.support.server import COMBINED, OUTSIDE, VIEWED
 from tests.support.tui import Running, running_app

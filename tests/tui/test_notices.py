@@ -13,7 +13,7 @@ from textual.widgets._toast import Toast
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.app import CoexplorerApp
-from coexplorer.tui.noticeplace import LEAST, find_place
+from coexplorer.tui.notice_place import LEAST, find_place
 from tests.support.server import OUTSIDE
 from tests.support.tui import Running, running_app
 

@@ -15,7 +15,7 @@ import coexplorer.tui
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.models import AssetId
-from coexplorer.tui.tagtext import parse_tags
+from coexplorer.tui.tag_text import parse_tags
 from coexplorer.tui.terminal.bursts import looks_pasted
 from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field
 from coexplorer.tui.widgets.fields import DescriptionArea
@@ -99,7 +99,7 @@ LINE = "line"
 LINES = "lines"
 
 FIELDS: dict[str, tuple[str, Open]] = {
-    "searchline: search": (LINE, by_keys("/")),
+    "search_line: search": (LINE, by_keys("/")),
     "actions.rest: prompt": (LINE, by_keys(":", shown="command")),
     "actions.triage: prompt": (TAGS, by_keys("+", shown="add tag")),
     "actions.browse: prompt": (LINE, open_view_name),
@@ -137,7 +137,7 @@ SITES = {
     "widgets.fields: DescriptionArea",
     "widgets.form: Field",
     "widgets.prompt: Field",
-    "widgets.searchline: Field",
+    "widgets.search_line: Field",
 }
 """Where the app makes fields; each is in `FIELDS` or `ELSEWHERE`."""
 

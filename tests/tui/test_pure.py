@@ -30,7 +30,7 @@ from coexplorer.tui.columns import (
 from coexplorer.tui.diffs import describe_entry
 from coexplorer.tui.facts import _show_value
 from coexplorer.tui.markdown import render_markdown
-from coexplorer.tui.tagtext import find_tag_at, fit_values, format_tags, parse_tags
+from coexplorer.tui.tag_text import find_tag_at, fit_values, format_tags, parse_tags
 from coexplorer.tui.views import View, build_strip_line, build_views, find_active
 from coexplorer.tui.widgets.header import build_header
 from coexplorer.tui.windows import BLOCK, KEPT_BLOCKS, Windows

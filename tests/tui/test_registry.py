@@ -9,7 +9,7 @@ import pytest
 from coexplorer.tui.actions import ACTIONS
 from coexplorer.tui.command_registry import BY_ID, COMMANDS
 from coexplorer.tui.commands import Scope, Situation
-from coexplorer.tui.keydocs import build_key_docs
+from coexplorer.tui.key_docs import build_key_docs
 from coexplorer.tui.keys import (
     build_keymap,
     key_of,

@@ -15,7 +15,7 @@ from coexplorer.tui.actions import edit, editor, new
 from coexplorer.tui.changes import tell_when
 from coexplorer.tui.columns import cut_middle
 from coexplorer.tui.memory import Memory
-from coexplorer.tui.tagtext import format_tags
+from coexplorer.tui.tag_text import format_tags
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

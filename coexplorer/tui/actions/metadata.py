@@ -13,7 +13,7 @@ from coexplorer.library.plans import Change, Plan, change_fields
 from coexplorer.metadata import MetadataSchema
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import carry_out
-from coexplorer.tui.metadatatext import offer_settings
+from coexplorer.tui.metadata_text import offer_settings
 
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Action, Workbench

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.query import complete_at, format_text, narrow_text
 from coexplorer.tui.actions import tagging
-from coexplorer.tui.tagtext import fit_values
+from coexplorer.tui.tag_text import fit_values
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

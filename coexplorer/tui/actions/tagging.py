@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from coexplorer.tui.tagtext import find_tag_at, fit_values, parse_tags, quote_tag
+from coexplorer.tui.tag_text import find_tag_at, fit_values, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

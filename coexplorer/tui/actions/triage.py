@@ -18,7 +18,7 @@ from coexplorer.tui.actions import edit, tagging
 from coexplorer.tui.actions.plans import carry_out
 from coexplorer.tui.keys import QuickAction
 from coexplorer.tui.main_state import Repeatable
-from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags, quote_tag
+from coexplorer.tui.tag_text import format_tags, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from coexplorer.library.library import Library
 from coexplorer.models import AssetId
 from coexplorer.tui.app_protocol import MainAppProtocol
 from coexplorer.tui.main_state import MainState
-from coexplorer.tui.widgets.assetlist import AssetList
+from coexplorer.tui.widgets.asset_list import AssetList
 from coexplorer.tui.widgets.details import Details, Rule
 from coexplorer.tui.widgets.header import Header
-from coexplorer.tui.widgets.searchline import SearchLine
-from coexplorer.tui.widgets.viewstrip import ViewStrip
+from coexplorer.tui.widgets.search_line import SearchLine
+from coexplorer.tui.widgets.view_strip import ViewStrip
 
 Work = Callable[[], Coroutine[None, None, None]]
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import msgspec
 
-from coexplorer.tui.lastscreen import LastScreen, ListLook
+from coexplorer.tui.last_screen import LastScreen, ListLook
 from coexplorer.tui.quickstart.first_frame import Frame
 from coexplorer.tui.terminal.cells import Cell, Pen, Row
 from coexplorer.tui.terminal.diff import Capabilities, ScreenModel

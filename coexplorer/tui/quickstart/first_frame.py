@@ -302,7 +302,7 @@ def paint(env: Mapping[str, str], version: str, open_list: OpenList) -> bool:
 
 def _is_unchanged(catalog: str, change: int) -> bool:
     """Look into a catalog whose files changed: a heartbeat in it is no change of what is shown."""
-    from coexplorer.catalog.firstpage import find_change_number  # noqa: PLC0415 - costs 10 ms
+    from coexplorer.catalog.first_page import find_change_number  # noqa: PLC0415 - costs 10 ms
 
     return find_change_number(catalog) == change
 

@@ -1,6 +1,6 @@
 """The list on the first frame, drawn while the app is still being imported.
 
-The saved frame says how the list looks and where it is (`lastscreen.ListLook`); its rows are read
+The saved frame says how the list looks and where it is (`last_screen.ListLook`); its rows are read
 from the catalog. So a search typed before the app is there shows results at once, and a changed
 catalog is shown as it is now. The app takes over what is drawn here, cell for cell.
 """
@@ -28,7 +28,7 @@ from coexplorer.tui.columns import (
     build_row,
     show_count,
 )
-from coexplorer.tui.lastscreen import ListLook
+from coexplorer.tui.last_screen import ListLook
 from coexplorer.tui.quickstart.codec import decode_rows
 from coexplorer.tui.terminal.cells import BLANK, PLAIN, Cell, Pen, draw_text, sgr_between
 from coexplorer.tui.terminal.diff import ScreenModel

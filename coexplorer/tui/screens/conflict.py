@@ -25,9 +25,9 @@ from coexplorer.tui.columns import Line, Role, cut_middle, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
-from coexplorer.tui.metadatatext import read_key, show_key
+from coexplorer.tui.metadata_text import read_key, show_key
 from coexplorer.tui.screens.base import CommandScreen
-from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
+from coexplorer.tui.tag_text import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.lines import Lines

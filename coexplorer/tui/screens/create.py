@@ -34,9 +34,9 @@ from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
-from coexplorer.tui.metadatatext import offer_values, read_key
+from coexplorer.tui.metadata_text import offer_values, read_key
 from coexplorer.tui.screens.base import OPEN, CommandScreen
-from coexplorer.tui.tagtext import find_tag_at, fit_values, join_pasted, parse_tags, quote_tag
+from coexplorer.tui.tag_text import find_tag_at, fit_values, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import FORM_PARTS

@@ -1,6 +1,6 @@
 """The log: every change on one line, which unfolds into its assets; undo, resend or discard.
 
-What it shows is read by `coexplorer.tui.logpages`, as the cursor nears the end of what is shown.
+What it shows is read by `coexplorer.tui.log_pages`, as the cursor nears the end of what is shown.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope, rename
 from coexplorer.tui.diffs import build_entry_details, describe_entry
 from coexplorer.tui.keys import key_of
-from coexplorer.tui.logpages import LogLine, LogPages, has_text
+from coexplorer.tui.log_pages import LogLine, LogPages, has_text
 from coexplorer.tui.screens.base import OPEN, CommandScreen
 from coexplorer.tui.screens.entry import EntryScreen
 from coexplorer.tui.screens.plan import PlanScreen

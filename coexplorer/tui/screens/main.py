@@ -17,7 +17,7 @@ from coexplorer.tui.actions import ACTIONS, browse, drafts, edit, search, taggin
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.columns import Role
 from coexplorer.tui.feeds.news import News
-from coexplorer.tui.lastscreen import ListLook
+from coexplorer.tui.last_screen import ListLook
 from coexplorer.tui.messages import (
     FieldsEntered,
     FieldsTyped,
@@ -32,7 +32,7 @@ from coexplorer.tui.messages import (
 from coexplorer.tui.screens.base import START, Handler
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.views import build_views
-from coexplorer.tui.widgets.assetlist import HEAD
+from coexplorer.tui.widgets.asset_list import HEAD
 from coexplorer.tui.workbench import Workbench
 
 if TYPE_CHECKING:

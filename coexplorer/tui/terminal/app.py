@@ -19,7 +19,7 @@ from textual.geometry import Offset
 from textual.screen import Screen
 
 from coexplorer.tui import opening
-from coexplorer.tui.lastscreen import Capture
+from coexplorer.tui.last_screen import Capture
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.terminal.cells import PLAIN, Pen
 from coexplorer.tui.terminal.clipboard import build_copies

@@ -34,8 +34,8 @@ from coexplorer.tui.messages import (
     TextRefused,
     TextTyped,
 )
-from coexplorer.tui.metadatatext import list_keys, offer_values, read_key, show_key
-from coexplorer.tui.tagtext import format_tags, join_pasted, parse_tags
+from coexplorer.tui.metadata_text import list_keys, offer_values, read_key, show_key
+from coexplorer.tui.tag_text import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field, go_on

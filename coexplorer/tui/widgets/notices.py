@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets._toast import ToastRack
 
-from coexplorer.tui.noticeplace import NoticePlace, find_place
+from coexplorer.tui.notice_place import NoticePlace, find_place
 from coexplorer.tui.widgets.choices import Choices
 
 

@@ -13,7 +13,7 @@ from coexplorer.metadata import (
     show_field,
 )
 from coexplorer.models import MetadataField
-from coexplorer.tui.tagtext import find_tag_at, fit_values, quote_tag
+from coexplorer.tui.tag_text import find_tag_at, fit_values, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
 MOST_VALUES = 20
