@@ -113,9 +113,10 @@ class Store:
             raise
 
     def _prepare(self, path: Path) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # A power cut may cost the last writes of a stand-in; a killed process costs nothing.
+        # A power cut may cost the last writes of a stand-in; a killed process costs nothing. First,
+        # as the next one waits for the disk otherwise.
         self._db.execute("PRAGMA synchronous = OFF")
+        self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA cache_size = -65536")
         self._db.executescript(SCHEMA)
