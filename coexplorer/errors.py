@@ -27,7 +27,7 @@ whoever adds an error sees its neighbours.
     ├── DocumentError             an edited text, or a list, that can't be read, with the line
     ├── InvalidField              a value that must not be sent, found before anything was
     ├── EditConflict              two people changed the same field: holds base, mine and theirs
-    ├── AmbiguousAsset            a name or prefix that matches several assets
+    ├── AmbiguousAsset            a name or prefix that matches several assets or capsules
     ├── UnknownAssets             some of the given assets are unknown, or match several
     ├── Refused                   one of our own guards: nothing was sent (delete before archive, …)
     │   ├── NoLongerFits          the asset no longer matches its selection: left out
@@ -342,16 +342,19 @@ class EditConflict(CoexplorerError):
 
 
 class AmbiguousAsset(CoexplorerError):
-    """A name or the start of an id that matches several assets.
+    """A name or the start of an id that matches several assets, or capsules.
 
     Args:
         text: What the user typed.
         candidates: ``(id, name)`` of the matches, best first; never empty.
+        what: What they are, in the plural.
     """
 
-    def __init__(self, text: str, candidates: Sequence[tuple[AssetId, str]]) -> None:
+    def __init__(
+        self, text: str, candidates: Sequence[tuple[str, str]], what: str = "assets"
+    ) -> None:
         super().__init__(
-            f"{text!r} matches several assets", hint="give the full id of the one you mean"
+            f"{text!r} matches several {what}", hint="give the full id of the one you mean"
         )
         self.candidates = tuple(candidates)
 

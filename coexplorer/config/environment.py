@@ -1,4 +1,4 @@
-"""What the environment says of a platform and a token, under the names that people give them. Pure.
+"""What the environment says of a platform, a token and a workstation, by the usual names. Pure.
 
 Capsules have the token as a secret: the user's guide calls it ``API_SECRET``, its examples
 ``CUSTOM_KEY``; scripts call it ``CO_TOKEN``, and the platform ``CO_DOMAIN``.
@@ -18,6 +18,9 @@ from coexplorer.models import Secret
 DOMAINS: Final = ("CODEOCEAN_DOMAIN", "CO_DOMAIN")
 TOKENS: Final = ("CODEOCEAN_TOKEN", "CO_TOKEN", "API_SECRET", "CUSTOM_KEY")
 """The first one that is set counts."""
+
+SESSION: Final = "CO_COMPUTATION_ID"
+"""What a cloud workstation, and any other run, has its own id in."""
 
 _ANYBODYS: Final = ("API_SECRET", "CUSTOM_KEY")
 """Other services have these, too: only what looks like a token of a platform goes to one."""
@@ -63,6 +66,11 @@ def find_credentials(env: Mapping[str, str]) -> Credentials | None:
             f" {TOKENS[0]}, {domains[1]} with {TOKENS[1]}",
         )
     return _build(env, domains[0], token)
+
+
+def find_session(env: Mapping[str, str]) -> str:
+    """Return the id of the computation that a program runs in; empty: it runs in none."""
+    return env.get(SESSION, "").strip()
 
 
 def explain_missing(env: Mapping[str, str]) -> str:

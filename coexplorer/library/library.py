@@ -26,6 +26,7 @@ from coexplorer.library.log import Log
 from coexplorer.library.platform import Platform
 from coexplorer.library.status import Status
 from coexplorer.library.sync import Sync
+from coexplorer.library.workplaces import Workplaces
 
 
 class Library:
@@ -38,6 +39,7 @@ class Library:
         log: What was done from this machine, and what waits for the user.
         files: The files of an asset.
         sync: Keeps the catalog true.
+        workplaces: Which capsule, pipeline or workstation is meant, and what is attached to it.
     """
 
     def __init__(self, context: Context) -> None:
@@ -48,6 +50,7 @@ class Library:
         self.log = Log(context)
         self.changes = Changes(context, self.log)
         self.files = Files(context)
+        self.workplaces = Workplaces(context)
 
     @property
     def settings(self) -> Settings:

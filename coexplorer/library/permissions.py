@@ -9,7 +9,7 @@ from http import HTTPStatus
 from coexplorer.errors import ApiError, NotFound, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.reading_each import read_each
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Ownership, SearchRequest
 from coexplorer.sharing import Sharing
 
 Seen = Sharing | ApiError | None
@@ -61,6 +61,14 @@ async def read_sharing(context: Context, asset_id: AssetId) -> Sharing | None:
         if error.status not in _NOT_HERE or error.by_page:
             raise
     return None
+
+
+async def find_user(context: Context) -> str:
+    """Return this user's address, as the platform shows who made what; empty: it does not."""
+    client = await context.client()
+    page = await client.search(SearchRequest(ownership=Ownership.OWNED), limit=1)
+    owner = page.results[0].owner if page.results else ""
+    return owner.casefold() if "@" in owner else ""
 
 
 async def read_all_sharing(

@@ -31,10 +31,14 @@ from coexplorer.library.asset_checks import AssetChecks
 from coexplorer.library.attempt import Attempt, build_result
 from coexplorer.library.context import Context
 from coexplorer.library.entries import GIVES_UP, Action, Entry, Purpose, State
-from coexplorer.library.permissions import ensure_understood, read_sharing, refuse_unseen
+from coexplorer.library.permissions import (
+    ensure_understood,
+    find_user,
+    read_sharing,
+    refuse_unseen,
+)
 from coexplorer.library.results import EditResult, describe_left_alone
 from coexplorer.library.settle import judge_share, note_settled
-from coexplorer.models import Ownership, SearchRequest
 from coexplorer.sharing import (
     NONE,
     MergedSharing,
@@ -161,7 +165,7 @@ class Sharer:
         if not loses_ownership(now, then, ""):
             return False
         if self._user is None:
-            self._user = await self._find_user()
+            self._user = await find_user(self._context)
         return loses_ownership(now, then, self._user)
 
     async def is_no_owner(self, now: Sharing) -> bool:
@@ -169,17 +173,10 @@ class Sharer:
         owners = [each.casefold() for each, role in now.users.items() if role == "owner"]
         if self._user is None:
             with contextlib.suppress(ApiError):  # sending meets it, too, if it matters
-                self._user = await self._find_user()
+                self._user = await find_user(self._context)
         # Who is in a group that owns it is an owner, too.
         by_group = "owner" in now.groups.values()
         return bool(self._user and owners) and not by_group and self._user not in owners
-
-    async def _find_user(self) -> str:
-        """Return this user's address, as the platform shows who made what; empty: it does not."""
-        client = await self._context.client()
-        page = await client.search(SearchRequest(ownership=Ownership.OWNED), limit=1)
-        owner = page.results[0].owner if page.results else ""
-        return owner.casefold() if "@" in owner else ""
 
     async def _grant_unseen(self, attempt: Attempt) -> EditResult:
         """Give roles where the platform does not tell who has one."""
