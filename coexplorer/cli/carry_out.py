@@ -16,7 +16,7 @@ from coexplorer.cli.outcomes import finish, plan_code
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.plan_texts import describe_plan, name_action, print_plan
 from coexplorer.cli.schema import OUTCOME, PLAN
-from coexplorer.errors import CoexplorerError
+from coexplorer.errors import CoexplorerError, NotFound
 
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
@@ -62,7 +62,7 @@ def carry_out(
         ask: Show it and ask before anything is sent.
         style: `Format.JSON` writes the plan (dry run) or the outcomes as JSON.
         written: Called once the plan is in the journal, or holds nothing: no text can be lost then;
-            not where a text was kept because its asset had changed.
+            not where a text was kept because its asset had changed, or is not there.
     """
     if not plan.items:
         written()
@@ -84,7 +84,9 @@ def carry_out(
             warn("nothing was done")
             exits.leave(exits.REFUSED)
     report = invocation.run(lambda library: apply_with_progress(library, plan))
-    if not any(result.no_longer_fits for result in report.refused):
+    if not any(
+        result.no_longer_fits or isinstance(result.error, NotFound) for result in report.results
+    ):
         written()  # else the text is for other assets than its writer had seen: it stays, too
     finish(report, style)
 

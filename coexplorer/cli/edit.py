@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +11,11 @@ from coexplorer.cli.carry_out import carry_out, plan_options
 from coexplorer.cli.completion import complete_tag_list, complete_tags
 from coexplorer.cli.editor import EditedText
 from coexplorer.cli.exits import code_of
-from coexplorer.cli.format import moment_text, plural
+from coexplorer.cli.left_texts import find_left, find_origin, offer_left, sweep_texts
 from coexplorer.cli.metadata import meta_option, read_meta, unset_meta_option
 from coexplorer.cli.missing_values import MayStandAlone
-from coexplorer.cli.narration import NobodyToAskError, confirm, note, report_error, warn
-from coexplorer.cli.output import Format, format_options, print_line
+from coexplorer.cli.narration import NobodyToAskError, confirm, report_error, warn
+from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import (
@@ -30,13 +27,12 @@ from coexplorer.cli.targets import (
     target_options,
 )
 from coexplorer.cli.values import TEXT
-from coexplorer.config import find_paths
-from coexplorer.errors import DocumentError, InvalidField, NotThere, Refused
+from coexplorer.errors import DocumentError, InvalidField
 from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.left_texts import LeftText
+    from coexplorer.library.left_texts import Origin
     from coexplorer.library.plans import Change, Plan
     from coexplorer.models import AssetId
 
@@ -139,7 +135,7 @@ def edit_command(
     """
     from coexplorer.library.plans import Change
 
-    _sweep()
+    sweep_texts()
     targets = Targets() if resume is not None else read_targets(assets, query)
     change = Change(
         values=read_values(values),
@@ -216,19 +212,20 @@ def edit_as_text(
     """
     from coexplorer.library.plans import Plan
 
-    async def write(library: Library) -> tuple[str, Chosen, list[str]]:
+    async def write(library: Library) -> tuple[str, Chosen, list[str], Origin]:
         chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
         text = await library.changes.document(chosen.ids) if chosen.ids else ""
-        return text, chosen, await _find_unsent(library, chosen.ids)
+        unsent = await _find_unsent(library, chosen.ids)
+        return text, chosen, unsent, await find_origin(library)
 
-    before, chosen, unsent = invocation.run(write)
+    before, chosen, unsent, origin = invocation.run(write)
     if not before:
         carry(Plan(title="", items=()), lambda: None)
         return
-    _offer(chosen.ids)
+    offer_left(chosen.ids, origin)
     for line in unsent:
         warn(line)
-    edited = EditedText(before, ".coexplorer")
+    edited = EditedText(before, ".coexplorer", origin)
     try:
         carry(_edit_until_read(invocation, edited, before, chosen), edited.remove)
     finally:
@@ -253,79 +250,15 @@ async def _find_unsent(library: Library, ids: Sequence[AssetId]) -> list[str]:
     return told
 
 
-def _sweep() -> None:
-    """Remove texts that nobody has touched for long, and say so."""
-    from coexplorer.library.left_texts import KEPT_DAYS, sweep_texts
-
-    for path in sweep_texts(find_paths().state_dir, time.time()):
-        warn(f"removed a text that nobody has touched for {KEPT_DAYS} days: {path}")
-
-
-def _offer(ids: Sequence[AssetId]) -> None:
-    """Say that a text of the same assets was left before, before another one is begun."""
-    from coexplorer.library.left_texts import list_left
-
-    chosen = frozenset(ids)
-    left = [each for each in list_left(find_paths().state_dir) if chosen & set(each.assets)]
-    if len(left) > 1:
-        warn(
-            f"{len(left)} texts of the same assets were left, the last one"
-            f" {moment_text(left[0].at)}; coexplorer edit --resume lists them"
-        )
-    elif left:
-        how = f"; {tell_resume(left[0])} goes on with it" if left[0].before is not None else ""
-        warn(
-            f"a text of the same assets was left in {left[0].path} ({moment_text(left[0].at)}){how}"
-        )
-
-
-def tell_resume(left: LeftText) -> str:
-    """Return the command that goes on with a text (pure)."""
-    return f"coexplorer edit --resume {shlex.quote(str(left.path))}"
-
-
-def _find_left(given: str) -> LeftText | None:
-    """Return the text that is meant; None: there are several, and they were listed.
-
-    Args:
-        given: Its number in the list, or its path; empty: the only one.
-
-    Raises:
-        NotThere: There is none of this number or path.
-        Refused: There is none at all.
-    """
-    from coexplorer.library.left_texts import list_left
-
-    found = [each for each in list_left(find_paths().state_dir) if each.before is not None]
-    if not found:
-        raise Refused("no text was left in an editor", hint="coexplorer edit ASSET begins one")
-    if not given and len(found) > 1:
-        for number, each in enumerate(found, start=1):
-            about = plural(len(each.assets), "asset")
-            print_line(f"{number}  {moment_text(each.at)}  about {about}  {each.path}")
-        note("coexplorer edit --resume NUMBER goes on with one; remove a file to give it up")
-        return None
-    if not given:
-        return found[0]
-    numbered = {str(number): each for number, each in enumerate(found, start=1)}
-    path = Path(given).absolute()
-    named = next((each for each in found if each.path == path), None) or numbered.get(given)
-    if named is None:
-        raise NotThere(
-            f"no text {given!r} was left in an editor", hint="coexplorer edit --resume lists them"
-        )
-    return named
-
-
 def _resume(
     invocation: Invocation, given: str, carry: Callable[[Plan, Callable[[], None]], None]
 ) -> None:
     """Go on with a text that was left, as it would have gone on then."""
-    left = _find_left(given)
+    left = find_left(invocation, given)
     if left is None:
         return
     before = left.before or ""
-    edited = EditedText(before, ".coexplorer", left=left.path)
+    edited = EditedText(before, ".coexplorer", left.origin, left=left.path)
     try:
         carry(
             _edit_until_read(invocation, edited, before, Chosen(list(left.assets), {})),

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import click
 
+from coexplorer.cli.left_texts import tell_resume
 from coexplorer.cli.narration import warn
 from coexplorer.config import find_paths
 from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import FileTrouble, JournalError, explain_os
-from coexplorer.library.left_texts import TextLock, drop_same
+from coexplorer.library.left_texts import Origin, TextLock, drop_same
 
 
 class EditedText:
@@ -25,12 +26,16 @@ class EditedText:
     Args:
         text: What is to be edited.
         suffix: The end of the file's name.
+        origin: Whom it is written for; None: nobody knows.
         left: A text that was left before, to be gone on with.
     """
 
-    def __init__(self, text: str, suffix: str, *, left: Path | None = None) -> None:
+    def __init__(
+        self, text: str, suffix: str, origin: Origin | None, *, left: Path | None = None
+    ) -> None:
         folder = find_paths().state_dir / "edits"
         name = str(left or "")
+        self._origin = origin
         self._is_untouched = left is None
         if left is not None:
             self.path = left
@@ -55,7 +60,7 @@ class EditedText:
     def _take(self, text: str, folder: Path) -> TextLock:
         """Write down what the text is made from, and that it is being edited."""
         try:
-            return TextLock(self.path, text)
+            return TextLock(self.path, text, self._origin)
         except OSError as error:
             reason, remedy = explain_os(error)
             raise JournalError(
@@ -110,10 +115,7 @@ class EditedText:
         if self.path.exists():
             with contextlib.suppress(OSError):
                 drop_same(find_paths().state_dir, self.path)
-            warn(
-                f"your text is kept in {self.path}; coexplorer edit --resume"
-                f" {shlex.quote(str(self.path))} goes on with it"
-            )
+            warn(f"your text is kept in {self.path}; {tell_resume(self.path)} goes on with it")
 
     def _remove_untouched(self) -> None:
         """Forget the text if no editor has had it yet: nothing was typed."""

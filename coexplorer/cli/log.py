@@ -10,6 +10,7 @@ import click
 
 from coexplorer.cli.completion import complete_changes
 from coexplorer.cli.format import moment_text, plural
+from coexplorer.cli.left_texts import find_origin, print_left
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.row_values import entry_values, outcome_values
 from coexplorer.cli.schema import ENTRY, OUTCOME
@@ -86,7 +87,7 @@ def log_command(
     if style is not Format.TABLE:
         print_rows(ENTRY, map(entry_values, log), style)
         return
-    left = _print_left() + _print_drafts(invocation)
+    left = print_left(invocation.run(find_origin, offline=True)) + _print_drafts(invocation)
     _print_kept(kept, limit)
     if entries or (log and refused):
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in log])
@@ -123,25 +124,6 @@ def _print_drafts(invocation: Invocation) -> int:
     if drafts:
         print_line("  the app offers this at its next start")
     return len(drafts)
-
-
-def _print_left() -> int:
-    """Print the texts that an editor left and that nothing was made of; return how many."""
-    from coexplorer.config import find_paths
-    from coexplorer.library.left_texts import list_left
-
-    found = list_left(find_paths().state_dir)
-    if len(found) > 1:
-        print_line(
-            f"{len(found)} texts were typed and not sent, the last one"
-            f" {moment_text(found[0].at)}: coexplorer edit --resume lists them"
-        )
-    for left in found if len(found) == 1 else ():
-        about = plural(len(left.assets), "asset")
-        print_line(f"typed and not sent, {moment_text(left.at)}, about {about}: {left.path}")
-        if left.before is not None:
-            print_line("  coexplorer edit --resume goes on with it; remove the file to give it up")
-    return len(found)
 
 
 def _log_change(invocation: Invocation, change: int, style: Format) -> None:

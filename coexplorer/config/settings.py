@@ -78,6 +78,12 @@ class Settings(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
+    @property
+    def platform(self) -> str:
+        """The platform, by a name that stays the same: the demo's port changes at each start."""
+        is_demo = self.journal_path.is_relative_to(self.paths.demo_dir)
+        return DEMO if is_demo else self.base_url
+
     def advise_on_token(self) -> str:
         """Return what helps where the platform does not take the token; empty: to sign in again.
 

@@ -216,6 +216,8 @@ def look_at_texts(paths: Paths) -> Iterator[Finding]:
     if left:
         were = "was" if len(left) == 1 else "were"
         told = f"{plural(len(left), 'text')} that you typed {were} not sent"
+        places = {each.origin.platform for each in left if each.origin is not None}
+        told += f" (for {', '.join(sorted(places))})" if places else ""
         yield Finding(
             "texts",
             CheckState.WARNING,

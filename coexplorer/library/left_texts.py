@@ -1,8 +1,11 @@
 """Texts that were typed in an editor, and that nothing was made of yet: kept, offered, swept.
 
-A text lies below ``edits`` in the state folder; what it was made from, and a lock for as long as
-somebody edits it, below ``edits-shown``. A text that was never changed goes with its editor. Any
-other is kept until it is sent, or until nobody has touched it for `KEPT_DAYS`.
+A text lies below ``edits`` in the state folder; whose it is, what it was made from, and a lock for
+as long as somebody edits it, below ``edits-shown``. A text that was never changed goes with its
+editor. Any other is kept until it is sent, or until nobody has touched it for `KEPT_DAYS`.
+
+Ids of assets alone don't tell which platform is meant: a copy of it, as for tests, has the same. So
+a text is only taken up on the platform, and by the user, that it was written for.
 """
 
 from __future__ import annotations
@@ -27,6 +30,29 @@ _MOST = 500
 """More files than that are not looked at."""
 _DAY_S = 86_400
 _ANCHORS = re.compile(r"^=== ([0-9A-Za-z-]+)", re.MULTILINE)
+_NAMES = re.compile(r"^=== [0-9A-Za-z-]+\nname: (.*)", re.MULTILINE)
+_ORIGIN = "#! for "
+"""Begins the line above what a text was made from that says whose it is."""
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Whom a text was written for.
+
+    Attributes:
+        platform: See `Settings.platform`.
+        user: The owner of that user's own assets; empty: not known, as without any.
+        profile: The profile that it was written with; another one may have the same user.
+    """
+
+    platform: str
+    user: str = ""
+    profile: str = ""
+
+    def is_same(self, other: Origin | None) -> bool:
+        """Tell whether both are one platform and, as far as that is known, one user."""
+        if other is None or self.platform != other.platform:
+            return False
+        return not (self.user and other.user) or self.user == other.user
 
 
 class LeftText(msgspec.Struct, frozen=True):
@@ -37,12 +63,16 @@ class LeftText(msgspec.Struct, frozen=True):
         at: Epoch seconds when it was written last.
         assets: What it is about.
         before: What it was made from; None: nobody knows, so only a person can make use of it.
+        origin: Whom it was written for; None: nobody knows.
+        names: What its assets were called.
     """
 
     path: Path
     at: float
     assets: tuple[AssetId, ...]
     before: str | None
+    origin: Origin | None = None
+    names: tuple[str, ...] = ()
 
 
 class TextLock:
@@ -51,19 +81,21 @@ class TextLock:
     Args:
         path: The text.
         before: What it is made from.
+        origin: Whom it is written for; None: nobody knows.
 
     Raises:
         OSError: It can't be written.
     """
 
-    def __init__(self, path: Path, before: str) -> None:
+    def __init__(self, path: Path, before: str, origin: Origin | None = None) -> None:
         shown = _shown(path)
         ensure_private_dir(shown.parent)
         self._path = shown
         self._file = os.fdopen(open_lock(shown), "r+b")
         try_lock(self._file.fileno())
         self._file.truncate()
-        self._file.write(before.encode())
+        whose = "" if origin is None else f"{_ORIGIN}{msgspec.json.encode(origin).decode()}\n"
+        self._file.write(f"{whose}{before}".encode())
         self._file.flush()
 
     def release(self) -> None:
@@ -100,14 +132,17 @@ def sweep_texts(state_dir: Path, now: float) -> list[Path]:
 
 
 def drop_same(state_dir: Path, path: Path) -> None:
-    """Remove texts that say the same as the one at `path`, of the same assets: earlier tries.
+    """Remove texts that say the same as the one at `path`, for the same user: earlier tries.
 
     Raises:
         OSError: A text can't be read, or removed.
     """
     data = path.read_bytes()
-    for left in list_left(state_dir):
-        if left.path != path and left.path.read_bytes() == data:
+    found = list_left(state_dir)
+    origin = next((left.origin for left in found if left.path == path), None)
+    for left in found:
+        same = left.origin == origin and left.path != path
+        if same and left.path.read_bytes() == data:
             left.path.unlink()
             _shown(left.path).unlink(missing_ok=True)
 
@@ -125,17 +160,29 @@ def _iter_left(state_dir: Path) -> Iterator[LeftText | None]:
 
 def _read_left(path: Path) -> LeftText | None:
     """Return a text that was left; None where it is being edited, or was never changed."""
-    text, before = path.read_bytes().decode("utf-8"), None
+    text, before, origin = path.read_bytes().decode("utf-8"), None, None
     shown = _shown(path)
     if shown.exists():
         with os.fdopen(os.open(shown, os.O_RDWR | os.O_CLOEXEC), "r+b") as file:
             if not try_lock(file.fileno()):
                 return None
-            before = file.read().decode("utf-8")
+            origin, before = _split_origin(file.read().decode("utf-8"))
             if text == before:
                 path.unlink()
                 shown.unlink()
                 return None
     assets = tuple(dict.fromkeys(AssetId(each) for each in _ANCHORS.findall(before or text)))
     assets = tuple(each for each in assets if each != "end")
-    return LeftText(path, path.stat().st_mtime, assets, before)
+    names = tuple(_NAMES.findall(before or text))
+    return LeftText(path, path.stat().st_mtime, assets, before, origin, names)
+
+
+def _split_origin(kept: str) -> tuple[Origin | None, str]:
+    """Return whose a text is, and what it was made from; earlier versions did not say whose."""
+    first, _, rest = kept.partition("\n")
+    if not first.startswith(_ORIGIN):
+        return None, kept
+    try:
+        return msgspec.json.decode(first.removeprefix(_ORIGIN), type=Origin), rest
+    except msgspec.MsgspecError:
+        return None, rest

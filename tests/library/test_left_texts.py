@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.library.left_texts import KEPT_DAYS, TextLock, drop_same, list_left, sweep_texts
+from coexplorer.library.left_texts import (
+    KEPT_DAYS,
+    Origin,
+    TextLock,
+    drop_same,
+    list_left,
+    sweep_texts,
+)
 
 NOW = 1_800_000_000.0
 BEFORE = "=== 0a1b2c3d-0000-4000-8000-000000000000\nname: x\n=== end\n"
@@ -71,3 +78,36 @@ def test_of_tries_that_say_the_same_the_last_one_is_kept(tmp_path: Path) -> None
     drop_same(tmp_path, last)
     lock.release()
     assert {each.path for each in list_left(tmp_path)} == {other, edited, last}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Origin("a", "u", "p"), Origin("a", "u", "q"), True),
+        (Origin("a", "u"), Origin("a", ""), True),
+        (Origin("a", "u"), Origin("b", "u"), False),
+        (Origin("a", "u"), Origin("a", "v"), False),
+        (Origin("a", "u"), None, False),
+    ],
+)
+def test_a_text_is_of_one_platform_and_one_user_not_of_a_profile(
+    one: Origin, other: Origin | None, *, same: bool
+) -> None:
+    assert one.is_same(other) is same
+
+
+def test_whose_a_text_is_is_kept_apart_from_what_it_was_made_from(tmp_path: Path) -> None:
+    origin = Origin("https://acme.codeocean.com", "jane@acme.org", "work")
+    path = leave(tmp_path, "a", BEFORE.replace("x", "y"))
+    TextLock(path, BEFORE, origin).release()
+    (left,) = list_left(tmp_path)
+    assert (left.origin, left.before, left.names) == (origin, BEFORE, ("x",))
+
+
+def test_the_same_words_for_another_platform_are_another_text(tmp_path: Path) -> None:
+    changed = BEFORE.replace("x", "y")
+    paths = [leave(tmp_path, name, changed) for name in "ab"]
+    for path, platform in zip(paths, ("a", "b"), strict=True):
+        TextLock(path, BEFORE, Origin(platform)).release()
+    drop_same(tmp_path, paths[0])
+    assert len(list_left(tmp_path)) == 2
