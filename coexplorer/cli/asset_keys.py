@@ -14,6 +14,7 @@ import msgspec
 
 from coexplorer.cli.row_kinds import Holds, Key, RowKind, Values, time_text, used_time
 from coexplorer.fields import FIELDS, EditableField, FieldKind
+from coexplorer.query.fold import fold
 
 if TYPE_CHECKING:
     from coexplorer.metadata import MetadataSchema
@@ -171,24 +172,31 @@ def asset_values(asset: Asset, membership: Membership | None = None) -> Values:
 
 
 def metadata_values(
-    record: Record, names: Sequence[str], schema: MetadataSchema, *, whole: bool
+    asset: Asset, names: Sequence[str], schema: MetadataSchema, *, whole: bool
 ) -> Values:
-    """Return the columns ``metadata.KEY`` of an asset.
+    """Return the columns ``metadata.KEY`` of an asset; the case of a key does not matter.
 
     Args:
-        record: The asset.
+        asset: The asset.
         names: Columns; others are left out.
         schema: Says how values are shown.
         whole: Values as the platform has them; otherwise as people read them.
     """
     from coexplorer.metadata import show_value
 
-    held = record.asset.metadata or {}
-    found = {name: name.removeprefix(OF_METADATA) for name in names if name.startswith(OF_METADATA)}
-    return {
-        name: held.get(key) if whole or key not in held else show_value(schema.find(key), held[key])
-        for name, key in found.items()
-    }
+    held = asset.metadata or {}
+    found: Values = {}
+    for name, asked in find_keys(names).items():
+        key = asked if asked in held else next((k for k in held if fold(k) == fold(asked)), "")
+        value = held.get(key)
+        shown = whole or key not in held
+        found[name] = value if shown else show_value(schema.find(key), value)
+    return found
+
+
+def find_keys(names: Sequence[str]) -> dict[str, str]:
+    """Return the columns that show a key of the custom metadata, each with its key."""
+    return {name: name.removeprefix(OF_METADATA) for name in names if name.startswith(OF_METADATA)}
 
 
 OF_METADATA = "metadata."

@@ -26,7 +26,7 @@ class EditedText:
     Args:
         text: What is to be edited.
         suffix: The end of the file's name.
-        origin: Whom it is written for; None: nobody knows.
+        origin: For whom it is written; None: nobody knows.
         left: A text that was left before, to be gone on with.
     """
 

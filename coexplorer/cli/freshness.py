@@ -24,11 +24,11 @@ from coexplorer.errors import (
     Rejected,
     Unreachable,
 )
+from coexplorer.query import Has, Query
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.known import Known
-    from coexplorer.query import Query
 
 Answer = TypeVar("Answer")
 
@@ -159,18 +159,37 @@ async def _freshen(
     return failure
 
 
-async def hint_at_query(library: Library | Known, query: Query) -> None:
-    """Say what in a query can't be meant so, if it finds nothing for that, or everything."""
+async def hint_at_query(
+    library: Library | Known, query: Query, *, found: int | None = None
+) -> None:
+    """Say what in a query can't be meant so, if it finds nothing for that, or everything.
+
+    Args:
+        library: What is known.
+        query: It was asked already.
+        found: How many assets it found; None: the catalog tells.
+    """
     from coexplorer.query.hints import explain_nothing, needs_a_look
 
     hint = explain_nothing(query)
-    if hint and not await library.assets.count(query):
+    if hint and not (await library.assets.count(query) if found is None else found):
         warn(hint)
     if not needs_a_look(query):
         return
     from coexplorer.library.query_hints import explain_query
 
     for hint in await explain_query(library.assets, query, time.time()):
+        warn(hint)
+
+
+async def hint_at_keys(library: Library | Known, keys: Sequence[str]) -> None:
+    """Say which of the keys whose columns were asked for no asset has."""
+    if not keys:
+        return
+    from coexplorer.library.query_hints import explain_query
+
+    asked = Query(tuple(Has(key, custom=True) for key in keys))
+    for hint in await explain_query(library.assets, asked, time.time()):
         warn(hint)
 
 

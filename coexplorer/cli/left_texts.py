@@ -133,7 +133,7 @@ def _list_own(origin: Origin) -> tuple[list[LeftText], list[LeftText]]:
 
 
 def _check_origin(left: LeftText, here: Origin) -> LeftText:
-    """Return a text of which nobody knows whose it is, once the user says that it is for here.
+    """Return a text that nobody knows the platform of, once the user says that it is this one.
 
     Raises:
         Refused: It was written for another platform or user, or nothing can be made of it.

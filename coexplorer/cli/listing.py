@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from coexplorer.cli.asset_keys import ASSET, LIGHT, OF_METADATA, asset_values, row_values
+from coexplorer.cli.asset_keys import ASSET, LIGHT, OF_METADATA, find_keys, row_values
 from coexplorer.cli.completion import (
     complete_field,
     complete_names,
@@ -16,7 +16,7 @@ from coexplorer.cli.completion import (
     complete_tags,
 )
 from coexplorer.cli.format import count_text, day_text, plural, size_text, used_text
-from coexplorer.cli.freshness import ensure_fresh, hint_at_query, load_offline
+from coexplorer.cli.freshness import ensure_fresh, hint_at_keys, hint_at_query, load_offline
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.known import Known
     from coexplorer.library.results import RemoteFound
+    from coexplorer.metadata import MetadataSchema
     from coexplorer.models import Asset, AssetId, Record, Row
 
 _COLUMNS = {
@@ -199,11 +200,13 @@ def ls_command(
         await load_offline(known)
         await _list(known, asked, answer, limit=limit, offset=offset)
         await hint_at_query(known, asked)
+        await hint_at_keys(known, [*find_keys(chosen).values()])
 
     async def work(library: Library) -> None:
         await ensure_fresh(library, refresh=refresh)
         await _list(library, asked, answer, limit=limit, offset=offset)
         await hint_at_query(library, asked)
+        await hint_at_keys(library, [*find_keys(chosen).values()])
 
     if offline:
         invocation.read(read)
@@ -365,10 +368,16 @@ def _list_remote(
 ) -> None:
     platform_part(query)  # a query that can't be judged is told before the library is opened
 
-    async def work(library: Library) -> RemoteFound:
-        return await library.platform.find(query, offset=offset, limit=limit)
+    async def work(library: Library) -> tuple[RemoteFound, MetadataSchema]:
+        found = await library.platform.find(query, offset=offset, limit=limit)
+        if not found.assets:
+            await hint_at_query(library, query, found=0)
+        keys = find_keys(answer.columns)
+        await hint_at_keys(library, [*keys.values()])
+        schemas = library.platform if keys else library.assets
+        return found, await schemas.metadata_schema()
 
-    found = invocation.run(work)
+    found, schema = invocation.run(work)
     assets = found.assets
     if found.incomplete:
         why = f" ({found.reason})" if found.reason else ""
@@ -385,7 +394,8 @@ def _list_remote(
         print_table(columns, [_remote_cells(each) for each in assets])
         _tell_count(len(assets), len(assets))
     else:
-        print_rows(ASSET, map(asset_values, assets), answer.style, answer.columns)
+        rows = (show_columns(each, answer.columns, schema, answer.style) for each in assets)
+        print_rows(ASSET, rows, answer.style, answer.columns)
 
 
 def _remote_cells(asset: Asset) -> list[str]:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 import click
 import msgspec
 
-from coexplorer.cli.asset_keys import ASSET, OF_METADATA, metadata_values, record_values
+from coexplorer.cli.asset_keys import ASSET, OF_METADATA, asset_values, metadata_values
 from coexplorer.cli.completion import complete_names
 from coexplorer.cli.format import size_text
 from coexplorer.cli.row_kinds import Holds, RowKind, Values, encode
@@ -197,11 +197,12 @@ def read_columns(
 
 
 def show_columns(
-    record: Record, columns: Sequence[str], schema: MetadataSchema, style: Format
+    found: Record | Asset, columns: Sequence[str], schema: MetadataSchema, style: Format
 ) -> Values:
     """Return an asset with the columns ``metadata.KEY`` that are asked for."""
     whole = style in {Format.JSON, Format.JSON_LINES}
-    return record_values(record) | metadata_values(record, columns, schema, whole=whole)
+    asset, known = (found.asset, found.membership) if isinstance(found, Record) else (found, None)
+    return asset_values(asset, known) | metadata_values(asset, columns, schema, whole=whole)
 
 
 def print_rows(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.assets import unknown_fields
-from coexplorer.cli.asset_keys import ASSET
+from coexplorer.cli.asset_keys import ASSET, find_keys
 from coexplorer.cli.format import count_text, moment_text, size_text, wrap
-from coexplorer.cli.freshness import load_offline
+from coexplorer.cli.freshness import hint_at_keys, load_offline
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
@@ -87,6 +87,7 @@ def show_command(
         records = await library.assets.records(ids)
         asks = not offline and any(each.asset.metadata for each in records)
         schemas = library.platform if asks else library.assets
+        await hint_at_keys(library, [*find_keys(columns).values()])
         return records, await schemas.metadata_schema()
 
     records, schema = invocation.run(work, offline=offline)

@@ -81,7 +81,7 @@ class TextLock:
     Args:
         path: The text.
         before: What it is made from.
-        origin: Whom it is written for; None: nobody knows.
+        origin: For whom it is written; None: nobody knows.
 
     Raises:
         OSError: It can't be written.

@@ -215,6 +215,32 @@ def test_columns_are_obeyed_by_every_format(
         assert cells[2] == "ecephys,raw"
 
 
+@pytest.mark.parametrize("remote", [(), ("--remote",)])
+def test_every_column_is_there_in_every_format(program: Program, remote: tuple[str, ...]) -> None:
+    names = [*ASSET.names, "metadata.age", "metadata.Subject ID", "metadata"]
+    args = ("ls", f"id:{RAW}", *remote, "--columns")
+    (row,) = program.ok(*args, ",".join(names), "-o", "json").json
+    assert list(row) == list(dict.fromkeys(names))
+    assert (row["metadata.age"], row["metadata.Subject ID"]) == (61, "655019")
+    for style in ("table", "csv", "tsv", "jsonl"):
+        assert "655019" in program.ok(*args, ",".join(names), "-o", style).out
+    for name in names:
+        (alone,) = program.ok(*args, name, "-o", "json").json
+        assert alone == {name: row[name]}
+        assert len(program.ok(*args, name).lines) >= 2
+
+
+@pytest.mark.parametrize("command", [("ls",), ("ls", "--remote"), ("show", RAW)])
+def test_a_column_of_a_key_that_no_asset_has_is_told(
+    program: Program, command: tuple[str, ...]
+) -> None:
+    program.ok("sync")
+    done = program.ok(*command, "--columns", "id,metadata.subjct id", "-o", "json")
+    assert "no asset has the key 'subjct id'; did you mean 'subject id'?" in done.err
+    assert done.json[0]["metadata.subjct id"] is None
+    assert "no asset" not in program.ok(*command, "--columns", "metadata.Age", "-o", "json").err
+
+
 @pytest.mark.parametrize(
     "args", [("tags", "assets,tag"), ("files", RAW, "size,path"), ("stats", "value,by")]
 )
