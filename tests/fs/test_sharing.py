@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from coexplorer.demo.people import PEOPLE
-from tests.support.mounted import Mounted, make_asset, mounting, wait_until
+from coexplorer.fs.core.fetched import FetchedTexts
+from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
 MAYA, JONAS, PRIYA = (email for email, _ in PEOPLE)
@@ -36,7 +38,7 @@ def lines(path: Path) -> list[str]:
     return [line for line in path.read_text().splitlines() if not line.startswith("#")]
 
 
-def test_it_is_asked_for_by_an_open_alone(mounted: Mounted) -> None:
+def test_it_is_asked_for_by_an_open_or_a_stat_alone(mounted: Mounted) -> None:
     asset = mounted.folder / "all" / "a1"
     assert "about" not in names(asset)  # else grep -r would ask for each asset
     assert names(asset / "about") == ["sharing"]
@@ -44,10 +46,12 @@ def test_it_is_asked_for_by_an_open_alone(mounted: Mounted) -> None:
         0,
         123,
     )
-    (asset / "about" / "sharing").stat()
     assert mounted.server.requests(*GET) == []
-    assert lines(asset / "about" / "sharing") == ["everyone: none", f"user {MAYA}: owner"]
+    size = (asset / "about" / "sharing").stat().st_size
+    assert size == (asset / "about" / "sharing").stat().st_size
     assert len(mounted.server.requests(*GET)) == 1
+    assert lines(asset / "about" / "sharing") == ["everyone: none", f"user {MAYA}: owner"]
+    assert len(mounted.server.requests(*GET)) == 2
     assert mounted.run(f"cat '{asset}/about/sharing'").stdout.endswith(f"user {MAYA}: owner\n")
 
 
@@ -257,3 +261,74 @@ def test_silence_is_told_and_looked_into(mounted: Mounted) -> None:
     assert mounted.cli("retry").returncode == 0
     wait_until(lambda: not error.exists(), "the report of what was sent again to go")
     assert mounted.server.store.get(make_id(19)).everyone == "viewer"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "test -s '{path}' && cat '{path}'",
+        "cp '{path}' x && cat x",
+        "cp --sparse=always '{path}' x && cat x",
+        "rsync -a '{path}' x && cat x",
+        "tar cf - -C '{folder}' about | tar xOf - about/sharing",
+        "python3 -c 'import shutil, sys; shutil.copyfile(*sys.argv[1:])' '{path}' x && cat x",
+        "git init -q r && cd r && git cat-file blob $(git hash-object -w '{path}')",
+        "head -c $(stat -c %s '{path}') '{path}'",
+        "tail -c +1 '{path}'",
+    ],
+)
+def test_tools_that_go_by_the_size_read_the_whole_text(mounted: Mounted, command: str) -> None:
+    path = place(mounted, 20)
+    mounted.server.store.update(make_id(20), groups={"Imaging": "viewer"})
+    wanted = [f"user {MAYA}: owner", "group Imaging: viewer", "everyone: none"]
+    done = mounted.run("rm -rf x r; " + command.format(path=path, folder=path.parents[1]))
+    assert done.returncode == 0, done.stderr
+    shown = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+    assert sorted(shown) == sorted(wanted)
+
+
+def test_what_is_written_at_the_end_is_added(mounted: Mounted) -> None:
+    path = place(mounted, 18)
+    with path.open("r+") as file:
+        file.seek(0, 2)
+        file.write(f"user {PRIYA}: viewer\n")
+        file.flush()
+        assert file.seek(0, 2) == path.stat().st_size == os.fstat(file.fileno()).st_size
+    assert mounted.server.store.get(make_id(18)).roles == {PRIYA: "viewer"}
+    before = path.stat()
+    mounted.server.store.update(make_id(18), roles={PRIYA: "editor"})
+    path.read_text()
+    assert path.stat().st_size == before.st_size  # so only the time tells a copy what is new
+    assert path.stat().st_mtime_ns > before.st_mtime_ns
+    mounted.server.store.update(make_id(18), roles={})
+
+
+def test_every_size_is_that_of_the_text(mounted: Mounted) -> None:
+    asset = place(mounted, 17).parents[1]
+    assert save(asset / "tags", "\x00\n")
+    paths = [path for folder in (asset, asset / "about") for path in folder.iterdir()]
+    paths += [each for each in (mounted.folder / ".coexplorer").iterdir() if each.is_file()]
+    files = [path for path in paths if path.is_file() and path.name not in ("log", "refresh")]
+    assert {"name", "metadata.toml", "asset.json", "error", "sharing", "status"} <= {
+        path.name for path in files
+    }
+    assert [path.name for path in files if path.stat().st_size != len(path.read_bytes())] == []
+
+
+def test_a_listing_of_thousands_is_not_a_request_each() -> None:
+    texts = FetchedTexts(1)
+    asked = [inode for inode in range(5_000) if texts.takes_turn(inode, 100.0)]
+    assert len(asked) == 20
+    assert not texts.takes_turn(9_999, 150.0)
+    assert texts.takes_turn(9_999, 161.0)  # it begins anew after a while
+    for inode in range(5_000):  # one after another, as tar does: each is read
+        assert texts.takes_turn(inode, 300.0)
+        texts.note(inode, b"text", 300.0, 2)
+        assert not texts.takes_turn(inode, 301.0)
+        texts.note_open(inode)
+    assert texts.takes_turn(7_000, 390.0)
+    assert not texts.takes_turn(7_000, 394.0)  # that one is not told; others may be
+    assert texts.takes_turn(7_001, 394.0)
+    texts.note_silence(400.0)
+    assert not texts.takes_turn(1, 404.0)
+    assert texts.takes_turn(1, 406.0)

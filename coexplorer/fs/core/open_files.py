@@ -151,6 +151,14 @@ class OpenFiles:
                 opened.mtime_ns, opened.in_pages = scratch.mtime_ns, True
                 self._readers.setdefault(opened.inode, []).append(opened)
 
+    def find_fetched(self, inode: int, tgid: int) -> bytes | bytearray | None:
+        """Return what a process reads, or else writes, by an inode whose text was fetched."""
+        found = None
+        for opened in self:
+            if opened.inode == inode and opened.tgid == tgid:
+                found = opened.snapshot if opened.draft is None else opened.draft
+        return found
+
     def __iter__(self) -> Iterator[OpenFile]:
         return iter(self.by_handle.values())
 

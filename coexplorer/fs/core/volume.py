@@ -15,6 +15,7 @@ from coexplorer.fields import Fields
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.content_cache import ContentCache, Source
 from coexplorer.fs.core.failures import Failures
+from coexplorer.fs.core.fetched import FetchedTexts
 from coexplorer.fs.core.file_table import FileTable
 from coexplorer.fs.core.late_saves import LateSaves
 from coexplorer.fs.core.logbook import Logbook
@@ -74,6 +75,7 @@ class Volume:
         spellings: Their texts as they were written here.
         texts: Their texts.
         times: When these came.
+        fetched: Of files that are fetched when they are opened, what a stat answers.
         open_files: Who has what open.
         files: The state of those that are open or not sent.
         shown: What each process was last shown of them.
@@ -100,6 +102,7 @@ class Volume:
         self.spellings = Spellings()
         self.texts = Texts(self.excerpts, self.sizes, self.spellings)
         self.times = Times()
+        self.fetched = FetchedTexts(self.times.started_ns)
         self.open_files = OpenFiles()
         self.shown = MergeBases()
         self.failures = Failures()

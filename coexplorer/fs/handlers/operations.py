@@ -35,7 +35,7 @@ from coexplorer.fs.handlers.rename import Renaming
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_absent
 from coexplorer.fs.kernel.errnos import DEADLINE_S, answers
-from coexplorer.fs.kernel.inodes import Part, Place, split_view
+from coexplorer.fs.kernel.inodes import Part, Place, is_fetched, split_view
 from coexplorer.fs.sync.upstream import Upstream
 
 _BLOCK_BYTES = 4096
@@ -70,6 +70,7 @@ class Operations(pyfuse3.Operations):
         self.volume = volume
         self._reach = upstream.reach
         self._keeper = upstream.keeper
+        self._sharing = upstream.sharing
         self._guard = guard
         self._stat = stat
         self._looking = looking
@@ -108,7 +109,10 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
-        return self._stat.attributes(inode, ctx.pid)
+        if is_fetched(inode):
+            await self._sharing.measure(inode, ctx.pid)
+        entry = self._stat.attributes(inode, ctx.pid)
+        return entry  # noqa: RET504 - the page of invariants looks for it
 
     @answers()
     async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
@@ -226,7 +230,7 @@ class Operations(pyfuse3.Operations):
     ) -> EntryAttributes:
         """Cut and set times; owner and mode are accepted and change nothing."""
         if fields.update_size and self._file_io.resize_sharing(fh, attr.st_size):
-            return self._stat.attributes(inode)
+            return self._stat.attributes(inode, ctx.pid)
         scratch = self.volume.scratch.find_inode(inode)
         cuts = fields.update_size and fh is None
         file, node = await self._find_to_change(inode, fh, ctx.pid, cuts=cuts)

@@ -7,6 +7,7 @@ import time
 
 import pyfuse3
 
+from coexplorer.fs.core.fetched import GUESS_BYTES
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
@@ -28,6 +29,7 @@ from coexplorer.fs.kernel.inodes import (
     Part,
     Place,
     asset_inode,
+    is_fetched,
     link_inode,
     split_asset,
     split_link,
@@ -57,6 +59,8 @@ class Stat:
         """
         if inode == Place.STATUS:
             return self.of_status(pid)
+        if is_fetched(inode) and (located := self._files.locate(inode)) is not None:
+            return self.of_sharing(located[0], pid)
         found = self._find_attributes(inode)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
@@ -174,10 +178,22 @@ class Stat:
         entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o222)
         return entry
 
-    def of_sharing(self, node: Node) -> pyfuse3.EntryAttributes:
-        """Return the attributes of ``about/sharing``; nobody knows its size before it is opened."""
+    def of_sharing(self, node: Node, pid: int = 0) -> pyfuse3.EntryAttributes:
+        """Return the attributes of ``about/sharing``, for the process that asks.
+
+        They are what is known: a getattr has the text fetched first (`SharingFiles.measure`).
+        """
         inode = asset_inode(node.number, Part.SHARING)
-        return build_file(inode, 0, self._volume.times.started_ns)
+        known = self._volume.fetched.find(inode)
+        size = GUESS_BYTES if known is None else known.size
+        tgid = self._volume.groups.find(pid) if pid else 0
+        own = self._volume.open_files.find_fetched(inode, tgid) if tgid else None
+        if own is not None:
+            size = len(own)
+        mtime_ns = self._volume.times.started_ns if known is None else known.mtime_ns
+        entry = build_file(inode, size, mtime_ns)
+        entry.attr_timeout = 0.0  # whoever has opened it looks at its size, and copies as much
+        return entry
 
     def of_part(self, node: Node, part: Part) -> pyfuse3.EntryAttributes:
         """Return the attributes of a file of an asset; its sizes must be known."""

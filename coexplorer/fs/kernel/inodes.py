@@ -142,6 +142,11 @@ def is_about(inode: int) -> bool:
     return _ASSET <= inode < _LINK and inode & _PART_MASK == Part.ABOUT
 
 
+def is_fetched(inode: int) -> bool:
+    """Tell whether an inode is a file whose text is fetched when it is opened."""
+    return _ASSET <= inode < _LINK and inode & _PART_MASK == Part.SHARING
+
+
 def split_link(inode: int) -> tuple[int, int] | None:
     """Return view and slot of a link's inode; None for any other inode."""
     if inode < _LINK:

@@ -29,6 +29,7 @@ from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
+from coexplorer.fs.kernel.inodes import Part, asset_inode
 from coexplorer.fs.kernel.procfs import has_writable, is_killed
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.keeping import Keeper
@@ -39,6 +40,8 @@ from coexplorer.sharing import Sharing, format_sharing, parse_sharing_text
 
 log = logging.getLogger(__name__)
 
+_LOOK_S = 2.0
+"""So long a stat waits for the text whose size it tells."""
 _MAX_BYTES = 1 << 20
 _MOST_SHOWN = 10_000
 _SUBJECT = "saving about/sharing"
@@ -89,6 +92,7 @@ class SharingFiles:
         self._keeper = keeper
         self._failed: dict[Node, _Failed] = {}
         self._shown: OrderedDict[Node, Sharing] = OrderedDict()
+        self._asked: dict[int, trio.Event] = {}
 
     async def open(self, opened: OpenFile, node: Node, *, empties: bool) -> None:
         """Ask who can see an asset, and give an open file that text.
@@ -107,12 +111,13 @@ class SharingFiles:
         except CoexplorerError as error:
             self._volume.report(f"{node.title}/about/sharing: {error.message}")
             raise
-        opened.snapshot = (_HELP + format_sharing(sharing)).encode()
+        opened.snapshot = self._note_text(node, sharing)
+        self._volume.fetched.note_open(opened.inode)
         failed = self._find_failed(node)
         if failed is not None and failed.text is not None:
             # As in any file that was written in place. Whoever goes on from this text has not been
             # shown what others did meanwhile: it is merged from what its author was shown.
-            opened.snapshot, sharing = _mark(failed.text), failed.base
+            sharing = failed.base
         elif empties:
             # An editor, or a copy that comes back, was made from what the file showed last: whom
             # others let in since is not in it, and must not be shut out by it.
@@ -124,6 +129,47 @@ class SharingFiles:
             opened.sharing = sharing
             opened.draft = bytearray(b"" if empties else opened.snapshot)
             opened.touched = empties
+
+    async def measure(self, inode: int, pid: int) -> None:
+        """Learn how long the text is that an open would show now, for a stat; it waits briefly.
+
+        Args:
+            inode: The file.
+            pid: Who asks; whoever has it open needs no other text.
+        """
+        located, fetched = self._volume.files.locate(inode), self._volume.fetched
+        tgid = self._volume.groups.find(pid)
+        if located is None or self._volume.open_files.find_fetched(inode, tgid) is not None:
+            return
+        with trio.move_on_after(_LOOK_S):
+            if (asked := self._asked.get(inode)) is not None:
+                await asked.wait()
+                return
+            if not fetched.takes_turn(inode, trio.current_time()):
+                return
+            asked = self._asked[inode] = trio.Event()
+            try:
+                self._note_text(located[0], await self._read(located[0]))
+            except CoexplorerError as error:
+                log.info("%s/about/sharing has no size: %s", located[0].title, error)
+                if isinstance(error, Unreachable):
+                    fetched.note_silence(trio.current_time())
+            except trio.Cancelled:
+                fetched.note_silence(trio.current_time())
+                raise
+            finally:
+                del self._asked[inode]
+                asked.set()
+
+    def _note_text(self, node: Node, sharing: Sharing) -> bytes:
+        """Return what the file shows, and note its size."""
+        text = (_HELP + format_sharing(sharing)).encode()
+        failed = self._find_failed(node)
+        if failed is not None and failed.text is not None:
+            text = _mark(failed.text)
+        inode = asset_inode(node.number, Part.SHARING)
+        self._volume.fetched.note(inode, text, trio.current_time(), time.time_ns())
+        return text
 
     def _note_shown(self, node: Node, sharing: Sharing) -> None:
         self._shown[node] = sharing
@@ -211,6 +257,7 @@ class SharingFiles:
         else:
             opened.touched = False
             opened.sharing = mine
+            self._volume.fetched.expire(opened.inode)
             self._note_shown(node, mine)
             self._volume.failures.clear(node, _SUBJECT)
             if self._failed.pop(node, None) is not None:
@@ -229,6 +276,7 @@ class SharingFiles:
             pyfuse3.FUSEError: Always.
         """
         opened.touched = False  # it is told once
+        self._volume.fetched.expire(opened.inode)
         text = text.replace(_NOT_SAVED.encode(), b"")
         newest = await self._find_newest(node)
         if isinstance(error, Unreachable) and error.entry is None and newest is not None:
