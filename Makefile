@@ -4,6 +4,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Processes of pytest-xdist; tests wait more than they compute, so a few more than there are cores.
+# Each begins with a part of its own, so that few of them set up the same mount, and takes from others
+# what they have not come to.
 WORKERS ?= 4
 PYTEST_ARGS ?=
 # How long `make soak` goes on.
@@ -49,7 +51,7 @@ check: for-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
@@ -57,7 +59,7 @@ check: for-test
 quick: for-quick
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/python -m pytest -q -n $(QUICK_WORKERS) -m "$(QUICK)" --hypothesis-profile quick $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n $(QUICK_WORKERS) --dist worksteal -m "$(QUICK)" --hypothesis-profile quick $(PYTEST_ARGS)
 
 format: for-quick
 	$(BIN)/ruff format
