@@ -3,7 +3,7 @@
 Each error is one sentence for a person, and a hint that says what to do next. Errors are translated
 once at each edge: HTTP to these (``api.failures``), these to errno (``fs.kernel.errnos``), to exit
 codes (``cli``) and to notifications (``tui``). The tree is one table: all of it is here, so that
-whoever adds an error sees its neighbours.
+whoever adds an error sees its neighbors.
 
     CoexplorerError
     ├── ApiError                  the platform, or the way to it

@@ -1,4 +1,4 @@
-"""Plain, frozen data that every layer uses. No behaviour beyond comparing and naming.
+"""Plain, frozen data that every layer uses. No behavior beyond comparing and naming.
 
 Sizes are in bytes (``…_bytes``), times are seconds since the epoch (UTC).
 
@@ -119,7 +119,7 @@ def _searchable(value: object) -> MetadataValue:
 class Asset(Editable, frozen=True, kw_only=True):
     """A data asset as the platform last showed it.
 
-    Its editable fields are in `Editable`. Whether it is archived, favourite, mine or shared
+    Its editable fields are in `Editable`. Whether it is archived, favorite, mine or shared
     is not in here: see `Membership`.
 
     Attributes:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 ELLIPSIS = "…"
 MAX_MARKS = 3
-"""Combining marks that one character may carry; more is a prank that paints over its neighbours."""
+"""Combining marks that one character may carry; more is a prank that paints over its neighbors."""
 
 _SELECTORS = range(0xFE00, 0xFE10)
 """Variation selectors: terminals disagree about the width that they give, so they are left out."""

@@ -68,7 +68,7 @@ def check_token(settings: Settings) -> Checked:
 def whoami_command(invocation: Invocation, *, style: Format) -> None:
     """Show who you are, on which platform, and whether your token still works.
 
-    The platform does not tell until when a token works.
+    The platform does not say when a token expires.
     """
     settings = invocation.load_settings()
     checked = check_token(settings)

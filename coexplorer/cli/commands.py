@@ -295,7 +295,7 @@ def _add_examples(command: click.Command, name: str) -> click.Command:
 
 
 def find_color(environ: Mapping[str, str]) -> bool | None:
-    """Return whether the environment wants colours; None: wherever there is a terminal (pure).
+    """Return whether the environment wants colors; None: wherever there is a terminal (pure).
 
     ``NO_COLOR`` goes first (no-color.org), then ``FORCE_COLOR`` and ``CLICOLOR_FORCE``, which want
     them in a pipe, too; then ``CLICOLOR=0``, and terminals that obey nothing.

@@ -96,7 +96,7 @@ def get_command(key: str) -> None:
 @click.argument("key", shell_complete=complete_settings)
 @click.argument("values", metavar="VALUE...", nargs=-1, required=True)
 def set_command(key: str, values: tuple[str, ...]) -> None:
-    """Set KEY to VALUE; a list takes several, or one with commas."""
+    """Set KEY to VALUE; for a list, give several values or one separated by commas."""
     from coexplorer.config.write import change_setting
     from coexplorer.doctor.settings import check_config
 

@@ -81,7 +81,11 @@ def _data_options(command: Command) -> Command:
             default="current",
             help="Speak like a platform of today, of version 3.0 or of version 2.10.",
         ),
-        click.option("--seed", type=int, help="Other sample assets, the same for the same number."),
+        click.option(
+            "--seed",
+            type=int,
+            help="Use different sample assets; the same number always gives the same ones.",
+        ),
         click.option(
             "--date",
             type=SamplesDate(),
@@ -168,7 +172,7 @@ def _tell(server: DemoServer, *, as_json: bool) -> None:
     for user in server.users:
         print_line(f"  as {user.email}:")
         print_line(f"    export CODEOCEAN_DOMAIN={server.url} CODEOCEAN_TOKEN={user.token}")
-    print_line(f"Its data are kept in {server.data}; Ctrl-C ends it.")
+    print_line(f"Data is kept in {server.data}. Press Ctrl-C to stop.")
     sys.stdout.flush()
 
 
@@ -274,7 +278,8 @@ def _unmount() -> None:
 def _stay(url: str) -> None:
     """Wait for Ctrl-C."""
     print_line(
-        f"Try it in another terminal: {find_call()} --profile demo ls   ({url}; Ctrl-C ends it)"
+        f"Try it in another terminal: {find_call()} --profile demo ls   ({url})."
+        " Press Ctrl-C to stop."
     )
     sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):

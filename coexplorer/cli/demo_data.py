@@ -93,7 +93,7 @@ def fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin:
         raise click.UsageError("--import brings the assets: leave --assets, --seed and --date out")
     if server.store.count():
         if export is not None or samples.options:
-            raise click.UsageError("there are data from the last time; --fresh throws them away")
+            raise click.UsageError("there is data from last time; --fresh deletes it")
         return 0
     me, colleague = (user.email for user in server.users[:2])
     if export is not None:

@@ -104,7 +104,8 @@ _NAMED = 5
     is_flag=False,
     flag_value="",
     metavar="[PATH|NUMBER]",
-    help="Go on with a text that an editor left; without a value list them, if there are several.",
+    help="Continue with a text left over from an editor; without a value, list them if there are"
+    " several.",
 )
 @plan_options
 @format_options(OUTCOME)

@@ -1,8 +1,8 @@
 """Exit codes: each tells a script something that it would do otherwise.
 
 One rule for all that changes assets (`of_outcomes`): `OK` when each of them is as was asked for,
-also if it was so already; the code of the failure when none is and all failed alike; otherwise
-`PARTLY`. What was left out, as it has changed since it was selected, counts as refused.
+also if it was already that way; the code of the failure when none is and all failed alike;
+otherwise `PARTLY`. What was left out, as it has changed since it was selected, counts as refused.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BROKEN_PIPE = 141
 TERMINATED = 143
 
 MEANINGS = {
-    OK: "done; also when a query finds nothing, or all was so already",
+    OK: "done; also when a query finds nothing, or everything was already that way",
     CRASHED: "a mistake in coexplorer itself; the message names the file with the details",
     USAGE: "wrong usage: an option, a mistake in a query, a value that can't be sent",
     SIGN_IN: "not signed in, or the settings are wrong",
@@ -80,7 +80,7 @@ def of_outcomes(failures: Iterable[int], *, any_done: bool) -> int:
 
     Args:
         failures: The code of each that is not as was asked for.
-        any_done: Whether something was done, or was so already.
+        any_done: Whether something was done, or was already that way.
     """
     codes = set(failures)
     if not codes:

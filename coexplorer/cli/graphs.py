@@ -16,7 +16,7 @@ def draw_tree(graph: LineageGraph, name: str) -> Iterator[str]:
     """Yield the lines of a tree: inputs, then results, each branch below its asset."""
     yield f"{graph.root[:_SHORT]}  {clean(name)}"
     for title, steps in (("made from", graph.inputs()), ("results", graph.results())):
-        yield f"{title}:" if steps else f"{title}: nothing known"
+        yield f"{title}:" if steps else f"{title}: unknown"
         below: dict[AssetId, list[Relation]] = {}
         for step in steps:
             below.setdefault(step.of, []).append(step)

@@ -65,7 +65,7 @@ def _columns(rows: list[tuple[str, str]]) -> Iterator[str]:
 
 def tell_search() -> Iterator[str]:
     """Yield the page about the search language."""
-    yield "A query is a list of terms, separated by blanks."
+    yield "A query is a list of terms, separated by spaces."
     yield ""
     yield from _columns(
         [
@@ -104,11 +104,11 @@ def tell_search() -> Iterator[str]:
     yield from _columns([(f"sort:{name}", told) for name, told in SORT_FIELDS])
     yield ""
     yield "Several whole ids or web pages find each of these assets: paste them one per line, or"
-    yield "separated by blanks or commas. In quotes an id is text, as any other word."
+    yield "separated by spaces or commas. In quotes an id is text, like any other word."
     yield ""
     yield "Archived assets are left out unless the query says is:archived or is:any, or names one"
     yield "by its whole id."
-    yield "A * is a pattern in glob(…) alone; in quotes it is a character as any other."
+    yield "A * is a pattern in glob(…) alone; in quotes it is a character like any other."
     yield "Quote a query that contains special characters of your shell, such as >, *, ( or quotes:"
     yield "  coexplorer ls '-has:\"subject id\" name:glob(HCR_*)'"
 

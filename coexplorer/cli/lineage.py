@@ -51,7 +51,7 @@ def lineage_command(
 ) -> None:
     """Show what an asset was made from, and what was made from it."""
     if asset == "-":
-        raise click.UsageError("lineage is of one asset; - is a list")
+        raise click.UsageError("lineage takes one asset, not a list (-)")
     given = {"tree": tree, "mermaid": mermaid, "dot": dot}
     shapes = [name for name, is_given in given.items() if is_given]
     if len(shapes) > 1:
@@ -97,7 +97,7 @@ def _describe(graph: LineageGraph, name: str, shape: str) -> Iterator[str]:
 
 
 def _print_steps(title: str, steps: Sequence[Relation]) -> None:
-    print_line(f"{title}:" if steps else f"{title}: nothing known")
+    print_line(f"{title}:" if steps else f"{title}: unknown")
     for relative in (step.relative for step in steps):
         contains = "  (contained)" if relative.kind == "contains" else ""
         name = relative.row.name if relative.row else "(not known here)"

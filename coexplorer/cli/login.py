@@ -223,7 +223,7 @@ async def _describe_user(library: Library) -> str:
     if mine is not None:
         return f"you are {mine.owner}" if mine.owner else "you own assets there"
     if await library.platform.find_first(SearchRequest()) is not None:
-        return "you see assets of others, and own none"
+        return "you can see other people's assets but own none"
     return "no assets are there for you yet"
 
 

@@ -68,7 +68,7 @@ def _build_root(ctx: click.Context) -> Iterator[str]:
 _ENVIRONMENT = (
     ("CODEOCEAN_DOMAIN, CO_DOMAIN", "The platform, if a token stands beside it."),
     ("CODEOCEAN_TOKEN, CO_TOKEN, API_SECRET, CUSTOM_KEY", "The token to sign in with there."),
-    ("NO_COLOR, FORCE_COLOR, CLICOLOR, CLICOLOR_FORCE", "Whether there are colours."),
+    ("NO_COLOR, FORCE_COLOR, CLICOLOR, CLICOLOR_FORCE", "Whether there are colors."),
     ("EDITOR, VISUAL", "The editor of edit."),
     ("XDG_CONFIG_HOME, XDG_CACHE_HOME, XDG_STATE_HOME", "Where settings, catalog and log are."),
 )

@@ -45,7 +45,7 @@ def unset_meta_option(command: Command) -> Command:
         type=TEXT,
         metavar="KEY",
         shell_complete=complete_metadata_keys,
-        help="Take a key of the custom metadata away.",
+        help="Remove a key from the custom metadata.",
     )(command)
 
 

@@ -118,7 +118,7 @@ def mount_command(
         serve(settings, place, options, on_ready)
 
     if foreground:
-        serve(lambda: click.echo(f"mounted at {place}; Ctrl-C ends it", err=True))
+        serve(lambda: click.echo(f"mounted at {place}. Press Ctrl-C to stop.", err=True))
         return
     from coexplorer.fs.daemon import run_in_background
 

@@ -157,7 +157,8 @@ def summarize(report: BatchReport, way_back: str) -> str:
             f"gave up {what} that {'was' if len(withdrawn) == 1 else 'were'} not on the platform"
         )
     if unchanged:
-        as_it_is = "already gone" if action == "delete" else "left as they were"
+        kept = "left as it was" if unchanged == 1 else "left as they were"
+        as_it_is = "already gone" if action == "delete" else kept
         parts.append(f"{unchanged} {as_it_is}")
     if missed:
         parts.append(f"{missed} left out")

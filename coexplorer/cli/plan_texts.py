@@ -74,7 +74,7 @@ def _count_plan(plan: Plan) -> str:
         parts.append(f"put {restored:,} {what} that the undo gave up back into the log, unsent")
     if unsure:
         seems = "seems" if unsure == 1 else "seem"
-        parts.append(f"ask the platform about {unsure:,} that {seems} to be so already")
+        parts.append(f"ask the platform about {unsure:,} that {seems} to be that way already")
     if plan.skipped:
         parts.append(f"leave {len(plan.skipped):,} out")
     line = ", ".join(parts)

@@ -201,9 +201,9 @@ def _describe_query() -> Iterator[str]:
     yield (
         "Words must all be found (in name, description, tags or metadata). The same text field,"
         " type or state given twice means either; different fields must all hold. `-` means not;"
-        ' quotes keep blanks together; `"subject id":655019` looks into custom metadata.'
+        ' quotes keep words together; `"subject id":655019` looks into custom metadata.'
         " A whole id, or the address of an asset's web page, finds that asset, several of them"
-        " each; blanks, commas or line ends stand between them. The first 6 characters of an"
+        " each; spaces, commas or line ends stand between them. The first 6 characters of an"
         " id, or more, are a word that also finds the ids that begin with it."
         " Archived assets are left out unless the query says `is:archived` or `is:any`, or names"
         " one by its whole id."

@@ -121,7 +121,7 @@ PLAN = RowKind(
             "note",
             Holds.TEXT,
             "What of it an undo leaves alone, why it is not sent, or what you would lose; also that"
-            " it seems to be so already.",
+            " it seems to be that way already.",
             nullable=True,
         ),
     ),

@@ -98,7 +98,7 @@ def share_command(
 ) -> None:
     """Share assets, or show who can see them if you give no change.
 
-    Whom you do not name keeps what they have, also what others give them meanwhile. What the
+    Anyone you do not name keeps what they have, also what others give them meanwhile. What the
     platform did is read back: whom it does not know is named. Where you would no longer be an
     owner, you are asked; --yes does it.
     """

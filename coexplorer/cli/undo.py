@@ -48,7 +48,7 @@ def undo_command(
     """Take back the last change, or CHANGE of the log, and say which that was.
 
     Tags are taken back one by one. A text that was changed since, by you or somebody else, is left
-    alone and named; it is not used up, so the next undo tries it again. What of the change the
+    alone and named; it stays open, so the next undo tries it again. What of the change the
     platform does not have is given up; where nobody knows, because the reply was lost and the
     platform can't be asked, nothing is taken back. If the last change failed, the one before it is
     named, not taken back. A delete can't be undone.
@@ -58,7 +58,9 @@ def undo_command(
 
 @click.command("redo")
 @_DRY_RUN
-@click.option("-y", "--yes", is_flag=True, help="Do not ask where you made changes since.")
+@click.option(
+    "-y", "--yes", is_flag=True, help="Don't ask, even if you have made changes since then."
+)
 @format_options(OUTCOME)
 @pass_invocation
 def redo_command(invocation: Invocation, *, dry_run: bool, yes: bool, style: Format) -> None:
@@ -91,8 +93,9 @@ def _may_redo(invocation: Invocation, *, ask: bool) -> bool:
     told = ", ".join(f"{each.title} (change {each.id})" for each in newer[:_NAMED])
     more = f" and {len(newer) - _NAMED} more" if len(newer) > _NAMED else ""
     warn(
-        f"this is about change {last.id} ({last.title}) of {moment_text(last.at)};"
-        f" {plural(len(newer), 'newer change')} came since: {told}{more}"
+        f"this would redo change {last.id} ({last.title}) of {moment_text(last.at)};"
+        f" {plural(len(newer), 'newer change')} {'has' if len(newer) == 1 else 'have'}"
+        f" been made since: {told}{more}"
     )
     return not ask or confirm("Redo it anyway?")
 

@@ -59,8 +59,8 @@ def find_mount_fault(*, load: bool = False) -> MachineLacks | None:
         )
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return MachineLacks(
-            f"you may not open {DEVICE}, which the mount needs",
-            hint=f"whoever runs this machine can allow it: {_as_root(f'chmod 666 {DEVICE}')}",
+            f"you are not allowed to open {DEVICE}",
+            hint=f"ask whoever runs this machine to run: {_as_root(f'chmod 666 {DEVICE}')}",
         )
     return None
 

@@ -265,7 +265,7 @@ def _listen(port: int) -> socket.socket:
             raise FileTrouble(f"port {port} is in use", hint="choose another --port") from None
         if error.errno in {errno.EACCES, errno.EPERM}:
             raise FileTrouble(
-                f"port {port} is not for every user", hint="choose a --port above 1023"
+                f"port {port} needs root", hint="choose a --port above 1023"
             ) from None
         reason, remedy = explain_os(error)
         raise FileTrouble(f"port {port} can't be opened: {reason}", hint=remedy) from None

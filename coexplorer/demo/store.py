@@ -1,4 +1,4 @@
-"""The embedded server's own database: assets, who may read them, and whose favourites they are.
+"""The embedded server's own database: assets, who may read them, and whose favorites they are.
 
 Safe from several threads (one connection behind a lock); tests reach in to change an asset "as a
 colleague" while the server runs.

@@ -66,7 +66,7 @@ def _try_device() -> MachineLacks | None:
     except OSError as error:
         return MachineLacks(
             f"{DEVICE} can't be opened: {explain_os(error)[0]}",
-            hint=f"whoever runs this machine can allow it; a container needs --device {DEVICE}",
+            hint=f"ask whoever runs this machine to allow it; a container needs --device {DEVICE}",
         )
     return None
 

@@ -241,7 +241,7 @@ def look_at_token(settings: Settings) -> Iterator[Finding]:
         token = settings.load_token()
     except ConfigError as error:
         yield tell_error("token", error)
-        yield skip_check("platform", "without a token it does not tell")
+        yield skip_check("platform", "it won't say without a token")
         return
 
     async def ask() -> ProbeResult:
@@ -251,12 +251,16 @@ def look_at_token(settings: Settings) -> Iterator[Finding]:
         answer = anyio.run(ask)
     except (NotSignedIn, Forbidden) as error:
         yield tell_error("token", error)
-        yield skip_check("platform", "it does not tell without a token that works")
+        yield skip_check("platform", "it won't say without a working token")
     except ApiError as error:
         yield skip_check("token", "it could not be asked about")
         yield tell_error("platform", error)
     else:
-        who = f"you are {answer.user}" if answer.user else "you own nothing there that tells a name"
+        who = (
+            f"you are {answer.user}"
+            if answer.user
+            else "you own no assets there, so your name can't be told"
+        )
         yield pass_check("token", f"the token from {settings.token_source.label} works: {who}")
         yield _judge_platform(answer.dialect, settings.dialect)
 

@@ -55,7 +55,7 @@ _INDEXES = (
 
 
 # What was refused for good was unsent in version 1, and a change counted as undone as soon as an
-# undo was begun, whatever became of it. An old undo is recognised by its assets: each is there
+# undo was begun, whatever became of it. An old undo is recognized by its assets: each is there
 # once.
 _SECOND = (
     # the entry that this one takes back

@@ -1,6 +1,6 @@
 """The assets that a person names: words on the command line, and lists on standard input. Pure.
 
-A line of a list is one name or id, whole. Tables, JSON and JSON lines are recognised by how the
+A line of a list is one name or id, whole. Tables, JSON and JSON lines are recognized by how the
 list begins; there only the id counts. A line ``# …`` is a comment, unless an asset is called so.
 Anything that can be read in two ways is refused, because the command may be a delete.
 """

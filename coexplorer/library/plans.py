@@ -354,7 +354,7 @@ def leave_out_done(item: PlanItem, now: Fields, *, is_current: bool) -> PlanItem
     if not is_current:
         return msgspec.structs.replace(item, is_unsure=True)
     return msgspec.structs.replace(
-        item, base=item.mine, reason="already so", needless=True, is_unsure=False
+        item, base=item.mine, reason="already set", needless=True, is_unsure=False
     )
 
 

@@ -139,7 +139,7 @@ class Rehearsal:
 
 
 def _plan_archiving(entry: Entry, seen: _Seen) -> PlanItem:
-    """Return what archives an asset or brings it back, if it is not so already."""
+    """Return what archives an asset or brings it back, if it is not that way already."""
     wanted = entry.action is Action.ARCHIVE
     if seen.archived is not wanted:
         return _build_item(entry)
@@ -153,7 +153,7 @@ def _plan_sharing(entry: Entry, seen: _Seen) -> PlanItem:
         return _build_item(entry)
     merged, left = plan_reversal(entry, seen.sharing)
     if not merged.after:
-        reason = f"{left}, so it was left alone" if left else "already so"
+        reason = f"{left}, so it was left alone" if left else "already set"
         return _build_item(entry, reason=reason, needless=not left)
     item = _build_item(entry, note=f"{left}; left alone" if left else "")
     return msgspec.structs.replace(

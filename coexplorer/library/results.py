@@ -51,7 +51,7 @@ class EditResult(msgspec.Struct, frozen=True):
         became: What the platform made of what was sent; None where it does not say.
         lacking: Where the asset was shared: what the platform did not do of it, in words.
         roles: Where the asset was shared: the members' roles that the platform has now; None: it
-            does not tell.
+            does not say.
         gives_up: Where the asset was shared: this user is no longer an owner, and so can't undo it.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
@@ -316,7 +316,7 @@ class BatchReport(msgspec.Struct, frozen=True):
 
     @property
     def missed(self) -> tuple[EditResult, ...]:
-        """What was left out though the user asked for it: it is not so already."""
+        """What was left out though the user asked for it: it is not that way already."""
         return tuple(result for result in self.skipped if not result.needless)
 
     @property

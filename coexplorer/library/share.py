@@ -302,7 +302,7 @@ def _ensure_meant(attempt: Attempt, now: Sharing) -> None:
 
 
 def _send_nothing(attempt: Attempt, merged: MergedSharing) -> EditResult:
-    """Return the outcome where nothing is to be sent: it is so already, or left to others."""
+    """Return the outcome where nothing is to be sent: it is that way already, or left to others."""
     attempt.sent = False
     if not merged.conflicts:
         return build_result(attempt.entry, State.UNCHANGED)

@@ -110,7 +110,7 @@ def _plan_one(record: Record, change: SharingChange, seen: Seen | object) -> Pla
         return msgspec.structs.replace(item, reason=why, roles={})
     merged = merge_sharing({}, change.ask_of(seen), seen)
     if not merged.after:
-        return msgspec.structs.replace(item, reason="already so", needless=True, roles={})
+        return msgspec.structs.replace(item, reason="already set", needless=True, roles={})
     return msgspec.structs.replace(item, roles_before=merged.before, roles=merged.after)
 
 

@@ -106,7 +106,7 @@ class Sweep:
         return all(covered)
 
     async def read_views(self, legs: Iterable[Leg] = VIEWS) -> None:
-        """Read which assets are favourites, mine and shared.
+        """Read which assets are favorites, mine and shared.
 
         A view that the platform does not know, or shows in part only, says nothing of the others.
 

@@ -77,7 +77,7 @@ VIEWS = (
         "shared",
     ),
 )
-"""Only the search that finds an asset says that it is a favourite, mine or shared."""
+"""Only the search that finds an asset says that it is a favorite, mine or shared."""
 
 NEWEST = SearchRequest(archived=False, sort_field=SortField.CREATED, descending=True)
 """What a refresh reads, page by page, until one holds nothing new."""

@@ -170,7 +170,7 @@ class Sync:
         return bool(legs)
 
     async def _read_views(self, legs: Sequence[Leg]) -> None:
-        """Read some of the lists of favourites and the like again."""
+        """Read some of the lists of favorites and the like again."""
         from coexplorer.library.sweep import Sweep  # noqa: PLC0415 - brings httpx
 
         run, catalog = self._context.run, self._context.catalog

@@ -60,7 +60,7 @@ def describe_tidied(mine: Fields, base: Fields) -> str:
         for field in FIELDS
         if field.kind is FieldKind.LINE and field.value_of(tidied) != field.value_of(mine)
     ]
-    return f"left out the blanks around the {' and '.join(names)}" if names else ""
+    return f"left out the spaces around the {' and '.join(names)}" if names else ""
 
 
 def _tidy(field: EditableField, value: Value, base: Fields) -> Value:

@@ -53,7 +53,7 @@ FLAGS = (
     ("internal", "its files are kept by the platform"),
     ("unused", "never used, the same as used:never"),
     ("untagged", "has no tags"),
-    ("writable", "surely yours to change: the same as is:mine, which is all the platform tells"),
+    ("writable", "known to be yours to change: the same as is:mine; the platform reveals no more"),
 )
 
 SAME_FLAGS = {"writable": "mine"}
@@ -81,12 +81,12 @@ HAS_FIELDS = (
 """What ``has:`` may ask for, apart from keys of custom metadata."""
 
 FORMS = (
-    ("name:=HCR_1", "all of the text, in every text field, tag and key of metadata"),
+    ("name:=HCR_1", "the whole text; works in every text field, for tags and metadata"),
     ("name:^HCR_", "what the text begins with"),
     ("name:glob(HCR_*)", "a pattern for all of it: * is any text, ? is one character"),
     ('"session date":2024-01-31', "a day in custom metadata; also 2024-01, yesterday, 1w"),
     ('"session date":>2024-01', "later; also <, <=, >=, and 2023-11..2024-01"),
-    ('-has:"subject id"', "says nothing there"),
+    ('-has:"subject id"', "has no value"),
 )
 """How a text may be asked for apart from the way of its field."""
 
@@ -133,7 +133,7 @@ FIELDS: tuple[QueryField, ...] = (
     QueryField(
         "has",
         ValueKind.HAS,
-        'says anything there; custom metadata in quotes, has:"subject id"',
+        'has a value; custom metadata in quotes, has:"subject id"',
         "a field, or a key of custom metadata in quotes",
         'description or "subject id"',
         choices=HAS_FIELDS,

@@ -83,7 +83,7 @@ def no_pattern(shown: str, start: int, end: int) -> QueryError:
         f"{shown}: expected a pattern between parentheses, as in {shown}:glob(HCR_*)",
         start=start,
         end=end,
-        hint="* is any text and ? is one character; put blanks and parentheses in quotes:"
+        hint="* is any text and ? is one character; put spaces and parentheses in quotes:"
         f' {shown}:glob("a (b)*")',
     )
 

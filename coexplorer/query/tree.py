@@ -76,7 +76,7 @@ class Match(msgspec.Struct, frozen=True):
 
 
 class Has(msgspec.Struct, frozen=True):
-    """``has:FIELD``: an asset that says anything there.
+    """``has:FIELD``: an asset that has a value.
 
     Attributes:
         custom: True when `field` is a key of custom metadata.

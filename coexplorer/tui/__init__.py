@@ -16,7 +16,7 @@ The modules:
     in_flight            changes on their way, for an undo to wait for
     memory               searches, last tags, theme and drafts, in small files beside the journal
     external             $EDITOR, the mount's process, the config file
-    themes               colours and the shared style sheet
+    themes               colors and the shared style sheet
     messages             what widgets tell their screen, in the past tense
     widgets/             show what they are given, post messages; never call the library
     app_protocol         what screens ask of the app: the app imports them, not they it
@@ -68,7 +68,7 @@ def run(settings: Settings, spell: Callable[[str], str] = str) -> int:
     # Nothing that is imported is garbage: the collector waits until the app is shown.
     gc.disable()
     if os.environ.get("NO_COLOR"):
-        # Textual looks once, when it is imported: only with its own look does it leave colours out.
+        # Textual looks once, when it is imported: only with its own look does it leave colors out.
         os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
     # Textual lets a key wait for the next of its 60 frames a second; when frames may leave is the
     # business of `terminal.pacing`, which knows the link.

@@ -1,7 +1,7 @@
 """Turns what the library knows into cells on the screen. Pure: no widget, no clock, no I/O.
 
 All untrusted text becomes cells here, through `clean`. A piece of a line is ``(text, role)``;
-the widgets give roles their colours, and meaning is never carried by a role alone.
+the widgets give roles their colors, and meaning is never carried by a role alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from coexplorer.text import clean, cut, fit, width
 
 
 class Role(StrEnum):
-    """What a piece of text is, for the colours."""
+    """What a piece of text is, for the colors."""
 
     TEXT = "text"
     DIM = "dim"
@@ -247,7 +247,7 @@ def build_row(
 ) -> list[Piece]:
     """Return the pieces of one row, together exactly as wide as the layout.
 
-    Neighbours of one role are one piece: each change of colour costs bytes on a slow link.
+    Neighbors of one role are one piece: each change of color costs bytes on a slow link.
     """
     mark = MARK if marked else " "
     star = FLIGHT if in_flight else UNSENT if unsent else STAR if row.favorite else " "

@@ -320,7 +320,8 @@ COMMANDS: tuple[Command, ...] = (
         "log.open",
         "Log",
         ("L",),
-        "Show every change: what, when, by which front end, how it ended; waiting ones come first.",
+        "Show every change: what, when, from where (app, command, mount), how it ended;"
+        " waiting ones come first.",
         Group.UNDO,
         why_disabled=needs_library,
         opens=True,
@@ -345,7 +346,8 @@ COMMANDS: tuple[Command, ...] = (
         "details.beside",
         "Details beside the list",
         ("Z",),
-        "Put the details beside the list (from a width of 160), or below it again.",
+        "Put the details beside the list (if the window is at least 160 columns wide), or below"
+        " it again.",
         Group.LOOK,
     ),
     Command(
@@ -434,7 +436,7 @@ COMMANDS: tuple[Command, ...] = (
         "app.theme",
         "Theme",
         (),
-        "Choose dark, light, high contrast, or the terminal's own 16 colours.",
+        "Choose dark, light, high contrast, or the terminal's own 16 colors.",
         Group.REST,
         opens=True,
     ),

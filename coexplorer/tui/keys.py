@@ -65,7 +65,7 @@ class Keymap(msgspec.Struct, frozen=True):
         return keys[0] if keys else ""
 
 
-def _find_neighbours(scope: Scope) -> tuple[Scope, ...]:
+def _find_neighbors(scope: Scope) -> tuple[Scope, ...]:
     """Return the scopes whose keys work wherever the keys of `scope` do."""
     if scope is Scope.ANYWHERE:
         return tuple(Scope)
@@ -81,7 +81,7 @@ class _Builder(msgspec.Struct):
 
     def find_owner(self, scope: Scope, key: str) -> Command | None:
         """Return the command that already has a key that another one wants."""
-        owners = (self.commands.get((each, key)) for each in _find_neighbours(scope))
+        owners = (self.commands.get((each, key)) for each in _find_neighbors(scope))
         return next((BY_ID[owner] for owner in owners if owner is not None), None)
 
     def give(self, command: Command, keys: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ MAX_CHARACTERS = 20_000
 
 
 class _Heading(Heading):
-    """A heading that begins where its text does: in a pane of three lines nothing is centred."""
+    """A heading that begins where its text does: in a pane of three lines nothing is centerd."""
 
     LEVEL_ALIGN: ClassVar = dict.fromkeys(Heading.LEVEL_ALIGN, "left")
 

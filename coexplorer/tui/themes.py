@@ -12,16 +12,16 @@ THEMES: dict[str, str] = {
     DARK: "dark",
     "textual-light": "light",
     "high-contrast": "high contrast",
-    "ansi-dark": "the terminal's own 16 colours",
-    "ansi-light": "the terminal's own 16 colours, on a light ground",
+    "ansi-dark": "the terminal's own 16 colors",
+    "ansi-light": "the terminal's own 16 colors, on a light ground",
 }
 
 
 def build_themes() -> list[Theme]:
     """Return the themes of our own.
 
-    Every colour of the dark one is in the fixed part of the palette of 256, so that it is named in
-    few bytes (`terminal.cells.shorten_color`): a row of the list has five changes of colour.
+    Every color of the dark one is in the fixed part of the palette of 256, so that it is named in
+    few bytes (`terminal.cells.shorten_color`): a row of the list has five changes of color.
     """
     return [
         Theme(
@@ -75,7 +75,7 @@ def build_themes() -> list[Theme]:
 
 
 def choose_theme(remembered: str, env: Mapping[str, str] = os.environ) -> str:
-    """Return the theme to start with; without colours the terminal's own look is the only one."""
+    """Return the theme to start with; without colors the terminal's own look is the only one."""
     if env.get("NO_COLOR"):
         return "ansi-dark"
     return remembered if remembered in THEMES else DARK

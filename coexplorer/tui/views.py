@@ -141,7 +141,7 @@ def _join(
     used = len(pieces)
     for at in shown:
         label = names[at] + tails[at]
-        # Where there is little room, neighbours share the blank between them.
+        # Where there is little room, neighbors share the blank between them.
         if at != active:
             text = f" {label}" if tight else f" {label} "
         else:

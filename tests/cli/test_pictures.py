@@ -65,7 +65,7 @@ def test_depth_says_how_far(family: Program) -> None:
     assert find("--depth", "3") == find("--depth", str(2**62)) == everything
     rows = family.ok("lineage", ROOT, "--depth", "3", "-o", "json").json
     assert len(rows) == 6, "join was made from two"
-    assert family.ok("lineage", ROOT, "--depth", "2").lines[1] == "made from: nothing known"
+    assert family.ok("lineage", ROOT, "--depth", "2").lines[1] == "made from: unknown"
 
 
 def test_mermaid_and_dot_say_the_same_edges(family: Program) -> None:

@@ -64,7 +64,7 @@ def test_a_list_is_shared_after_a_plan(program: Program) -> None:
     assert "changed the sharing of" in done.out
     assert {stored(program, each).everyone for each in ids.split()} == {"viewer"}
     again = program.ok("share", "-", "--everyone", "viewer", "--dry-run", stdin=ids)
-    assert "already so" in again.out
+    assert "already set" in again.out
     program.ok("undo")
     assert {stored(program, each).everyone for each in ids.split()} == {"none"}
 

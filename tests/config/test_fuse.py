@@ -168,5 +168,5 @@ def test_a_device_that_may_not_be_opened_is_named() -> None:
     with os.fdopen(reader, "rb") as pipe:
         told = pipe.read().decode()
     os.wait()
-    assert "may not open" in told
+    assert "are not allowed to open" in told
     assert "sudo chmod 666" in told

@@ -35,7 +35,7 @@ def test_an_answer_needs_no_more_than_six_files(question: str) -> None:
         "command",
         "column",
         "key",
-        "colour",
+        "color",
         "setting",
         "editable field",
         "merged",

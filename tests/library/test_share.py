@@ -91,7 +91,7 @@ async def test_a_plan_says_what_becomes_of_each_and_leaves_out_what_is_so_alread
     ]
     assert [diff.title for diff in plan.items[0].diff] == [JONAS]
     plan = await library.changes.plan([ID], change(everyone="viewer"))
-    assert [(item.reason, item.needless) for item in plan.items] == [("already so", True)]
+    assert [(item.reason, item.needless) for item in plan.items] == [("already set", True)]
     posts = len(server.requests(*POST))
     assert only(await library.changes.apply(plan)).needless
     assert len(server.requests(*POST)) == posts

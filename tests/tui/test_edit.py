@@ -443,7 +443,7 @@ async def test_blanks_that_are_left_out_around_a_name_are_named(
         await app.until(lambda: app.stored(OUTSIDE).name == typed.strip(), "the name")
         await app.until_gone("↑")
         notices = [text for _, text in app.app.notices]
-        assert notices == (["left out the blanks around the name"] if said else [])
+        assert notices == (["left out the spaces around the name"] if said else [])
 
 
 async def test_blanks_around_a_name_alone_are_nothing_to_save(

@@ -1,4 +1,4 @@
-"""What all sample assets have in common: ids, people, use, favourites, archiving."""
+"""What all sample assets have in common: ids, people, use, favorites, archiving."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ A save is one change on the platform, or an error. Tags: one per line. Swap file
 locks of editors stay in memory; any other file that you put here stays on this machine.
 
     mv all/A all/B               rename the asset        mv all/A archived/     archive it; and back
-    ln -s ../../all/A tags/T/    add a tag               mv tags/T/A tags/U/    exchange one
-    mkdir tags/T                 a new, empty tag        rm tags/T/A            take a tag away*
+    ln -s ../../all/A tags/T/    add a tag               mv tags/T/A tags/U/    replace a tag
+    mkdir tags/T                 a new, empty tag        rm tags/T/A            remove a tag*
     mv archived/A deleted/       delete it for good*     touch .coexplorer/refresh   look for news
 
     * only on a mount started with --allow-untag, or --allow-delete. Nothing else deletes anything:

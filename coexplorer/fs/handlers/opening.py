@@ -1,4 +1,4 @@
-"""Opening and creating files, and what each open notes of who opens."""
+"""Opening and creating files, and what each open notes of whoever opens."""
 
 from __future__ import annotations
 

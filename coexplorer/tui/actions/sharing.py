@@ -45,7 +45,7 @@ async def share(screen: Workbench) -> None:
 
 
 async def _read(screen: Workbench, asset_id: AssetId) -> Sharing | None:
-    """Ask the platform who can see an asset; None: it does not tell, which is said.
+    """Ask the platform who can see an asset; None: it won't say, which is told.
 
     Raises:
         ApiError: It can't be asked.

@@ -130,7 +130,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
         room = self.app.size.width - RULE_CELLS - width(self._conflict.tell(""))
         told = self._conflict.tell(cut_middle(clean(self._asset_name), max(room, LEAST_NAME)))
         self._rule.show_title(f"{told[0].upper()}{told[1:]}")
-        # The current one is told by a sign, too: colour alone is not seen by everybody.
+        # The current one is told by a sign, too: color alone is not seen by everybody.
         self._fields.show(
             [
                 (("▸ " if name == self._field else "  ", Role.LABEL), *self._field_line(name))

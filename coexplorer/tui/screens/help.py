@@ -20,7 +20,7 @@ from coexplorer.tui.widgets.footer import Footer
 MOST_KEYS = 4
 """More of them that do the same are shown by the first and the last."""
 REMARKS = (
-    "Favourites can be shown and filtered (is:favorite) but not set: the API has no call for that.",
+    "Favorites can be shown and filtered (is:favorite) but not set: the API has no call for that.",
     "Archived assets are hidden unless the search says is:archived or is:any.",
 )
 
@@ -78,7 +78,7 @@ def build_help(keymap: Keymap, cells: int) -> list[Line]:
 
 
 def _iter_entries(commands: Sequence[Command], keymap: Keymap) -> Iterator[tuple[str, str]]:
-    """Yield keys and help; neighbours that differ only by a number are one entry."""
+    """Yield keys and help; neighbors that differ only by a number are one entry."""
     for text, same in groupby(commands, key=lambda command: command.help):
         keys = [show_key(key) for command in same for key in keymap.keys[command.id]]
         yield (f"{keys[0]} … {keys[-1]}" if len(keys) > MOST_KEYS else " ".join(keys)), text

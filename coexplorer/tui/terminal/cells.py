@@ -127,7 +127,7 @@ def strip_controls(text: str) -> str:
 
 
 _CUBE = (0, 95, 135, 175, 215, 255)
-"""Levels of red, green and blue in colours 16 to 231 of the palette of 256 (xterm's)."""
+"""Levels of red, green and blue in colors 16 to 231 of the palette of 256 (xterm's)."""
 
 
 def _build_palette() -> dict[str, str]:
@@ -143,7 +143,7 @@ _PALETTE = _build_palette()
 
 
 def shorten_color(color: str) -> str:
-    """Return the same colour by its number in the palette of 256, where it has one there.
+    """Return the same color by its number in the palette of 256, where it has one there.
 
     Args:
         color: SGR parameters, such as ``38;2;18;18;18``. Only the part of the palette that

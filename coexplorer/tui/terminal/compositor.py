@@ -29,11 +29,11 @@ class RowCompositor(Compositor):
             return None
         chops: list[Mapping[int, Strip | None]] = [{}] * height
         ends: list[list[int]] = [[]] * height
-        # What lies on neighbouring rows is mostly the same: the front of a list, say.
+        # What lies on neighboring rows is mostly the same: the front of a list, say.
         for layers, group in groupby(rows, key=self.layers_visible.__getitem__):
             together = list(group)
             front = layers[0][1] if layers else Region()
-            if front.x == 0 and front.width == width and _are_neighbours(together):
+            if front.x == 0 and front.width == width and _are_neighbors(together):
                 widget, _, region = layers[0]
                 part = Region(-region.x, together[0] - region.y, width, len(together))
                 for y, strip in zip(together, widget.render_lines(part), strict=True):
@@ -65,5 +65,5 @@ class RowCompositor(Compositor):
         return parts
 
 
-def _are_neighbours(rows: list[int]) -> bool:
+def _are_neighbors(rows: list[int]) -> bool:
     return rows[-1] - rows[0] == len(rows) - 1

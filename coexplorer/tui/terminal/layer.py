@@ -36,7 +36,7 @@ class OutputLayer:
     """Keeps the model of one terminal up to date and says what to write.
 
     Args:
-        color_system: What the terminal can show; colours are brought down to it.
+        color_system: What the terminal can show; colors are brought down to it.
         terminal: What else it can do.
     """
 

@@ -212,7 +212,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         self._redraw_cursor()
 
     def notify_style_update(self) -> None:
-        """Forget what was drawn in other colours."""
+        """Forget what was drawn in other colors."""
         self._strips.clear()
         self._styles.clear()
         super().notify_style_update()
@@ -285,7 +285,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         if index == self.cursor:
             name = "list--cursor" if self.has_focus else "list--cursor-blurred"
             style = self.find_style(name)
-            # One style for the whole row: a change of colour costs bytes on a slow link.
+            # One style for the whole row: a change of color costs bytes on a slow link.
             return build_strip(tuple(pieces), cells, style, lambda _role: style)
         if marked:
             style = self.find_style("list--marked")
@@ -296,7 +296,7 @@ class AssetList(PlainLines, LazyStyles, can_focus=True):
         return self.find_style(f"role--{role}")
 
     def find_style(self, name: str) -> Style:
-        """Return the colours of a part; without a name, of the list itself."""
+        """Return the colors of a part; without a name, of the list itself."""
         style = self._styles.get(name)
         if style is None:
             style = self.get_component_rich_style(name) if name else self.rich_style

@@ -18,7 +18,7 @@ from coexplorer.tui.terminal.plain import PlainLines
 from coexplorer.tui.terminal.styles import LazyStyles
 
 RoleStyle = Callable[[Role], Style]
-"""Gives a role its colours."""
+"""Gives a role its colors."""
 
 
 class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
@@ -78,14 +78,14 @@ class Lines(PlainLines, LazyStyles, ScrollView, can_focus=False):
         return build_strip(self._lines[index], cells, base, self.role_style)
 
     def role_style(self, role: Role) -> Style:
-        """Return the colours of a role on this pane."""
+        """Return the colors of a role on this pane."""
         style = self._styles.get(role)
         if style is None:
             style = self._styles[role] = self.get_component_rich_style(f"role--{role}")
         return style
 
     def notify_style_update(self) -> None:
-        """Look the colours up again."""
+        """Look the colors up again."""
         self._base = None
         self._styles.clear()
         super().notify_style_update()
