@@ -68,6 +68,8 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self.memory.tell = partial(self.say, severity="warning")
         self.keymap = build_keymap(settings.keys, settings.actions)
         put_in_force(self.keymap)
+        keys = (*(key for _, key in self.keymap.commands), *self.keymap.quick)
+        self.alt_keys = frozenset(key for key in keys if key.startswith("alt+"))
         if self.keymap.find(Scope.MAIN, "/") != search.OPENS:
             self.typed_search = ""
         self.unfinished: set[int] = set()

@@ -19,6 +19,8 @@ class AppProtocol(Protocol):
 
     keymap: Keymap
     memory: Memory
+    marks_pastes: bool | None
+    """Whether the terminal puts brackets around what is pasted; None while that is not known."""
 
     @property
     def notices(self) -> Sequence[tuple[float, str]]:

@@ -18,7 +18,7 @@ from benchmarks.pty_session import Session
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.opening import SWITCH
 from tests.support.hostile import hostile_assets
-from tests.support.server import FAILED, OUTSIDE
+from tests.support.server import COMBINED, FAILED, OUTSIDE
 
 BAD = "\x00\x05\x0b\x0e\x7f\u2028\u202e\u2066\ufeff"
 PROGRAM = [sys.executable, "-m", "coexplorer"]
@@ -46,6 +46,22 @@ def environment(server: DemoServer) -> dict[str, str]:
 
 def open_program(server: DemoServer, *, columns: int = 120, rows: int = 36, **env: str) -> Session:
     return Session(PROGRAM, columns=columns, rows=rows, env={**environment(server), **env})
+
+
+@only_with_the_layer
+def test_a_terminal_that_marks_pastes_is_asked_and_then_believed(server: DemoServer) -> None:
+    with open_program(server) as session:
+        session.wait_for("open data")
+        session.wait_for("synced")
+        assert b"\x1b[?2004$p\x1b[>c" in session.output
+        session.write("\x1b[>41;390;0c")
+        session.press("j")
+        session.press("k")
+        session.write("r one\rjr\x15two words\rjr\x15three\rj")
+        session.wait_for("three")
+        session.wait_idle()
+    found = [server.store.find(each) for each in (OUTSIDE, COMBINED)]
+    assert [each.name for each in found if each] == ["open data one", "two words"]
 
 
 def test_it_opens_reads_the_assets_and_leaves_the_terminal_as_it_was(server: DemoServer) -> None:

@@ -8,9 +8,10 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import CatalogError
+from coexplorer.models import AssetId
 from coexplorer.query import Query
 from coexplorer.tui.screens.help import HelpScreen
-from tests.support.server import COMBINED, DERIVED, OUTSIDE, RAW, THEIRS
+from tests.support.server import COMBINED, DERIVED, OLD, OUTSIDE, RAW, THEIRS
 from tests.support.tui import running_app
 
 
@@ -212,3 +213,83 @@ async def test_an_undo_takes_the_change_that_is_still_on_its_way(
         # The server notes a request before it carries it out.
         await app.until(lambda: not app.stored(OUTSIDE).archived, "the first one back")
         await app.until(lambda: not app.stored(COMBINED).archived, "the second one back")
+
+
+@pytest.mark.parametrize(
+    "typed", [b"+zz\x1bj", b":\x1bj", b"p\x1bj", b"/zz\x1bj", b"T\x1bj", b"rQ\x1byj", b"dQ\x1byj"]
+)
+async def test_a_key_close_behind_esc_acts_on_what_esc_leads_to(
+    server: DemoServer, settings: Settings, typed: bytes
+) -> None:
+    async with running_app(server, settings) as app:
+        app.send(typed)
+        await app.until(lambda: app.main.rows.cursor == 1, "one row on")
+        assert app.app.screen is app.main
+        assert not app.main.prompt.asking
+        assert app.main.state.editing is None
+        assert app.stored(OUTSIDE).name == "open data"
+
+
+async def test_enter_close_behind_esc_deletes_nothing(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.main.state.marked.add(await app.library.assets.rows([AssetId(OLD)]))
+        await app.press("D")
+        await app.until_shown("Delete permanently")
+        await app.type("delete")
+        app.send(b"\x1b\r")
+        await app.until(lambda: app.main.has_class("full"), "Enter opened the details")
+        assert app.app.screen is app.main
+    assert not server.log.find_all("DELETE")
+
+
+@pytest.mark.parametrize("answer", [b"\x1b[?2004;1$y", b"\x1b[>84;0;0c", b"\x1b[200~x\x1b[201~"])
+async def test_where_pastes_are_marked_all_else_is_keys(
+    server: DemoServer, settings: Settings, answer: bytes
+) -> None:
+    names = {OUTSIDE: "open data one", COMBINED: "two", THEIRS: "three"}
+    async with running_app(server, settings) as app:
+        await app.press("j")
+        app.send(answer)
+        await app.until(lambda: app.app.marks_pastes, "known")
+        await app.until(lambda: app.app.screen.focused is app.main.rows, "the list")
+        await app.press("g")
+        app.send(b"r one\rjr\x15two words\rj")
+        await app.until(lambda: app.stored(OUTSIDE).name == names[OUTSIDE], "the first name")
+        await app.until(lambda: app.stored(COMBINED).name == "two words", "the second name")
+
+
+async def test_lines_that_may_be_keys_are_not_saved_as_one_without_another_look(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        for key in ("enter", "ctrl+s"):
+            await app.press("r")
+            await app.until(lambda: app.main.state.editing is not None, "the fields")
+            app.send(f" hum{key}\rjr hum2 words\rjr hum3 words\rj".encode())
+            await app.until_shown(f"hum{key} jr hum2 words jr hum3")
+            await app.press(key)
+            await app.until_shown("joined with blanks")
+            assert app.main.state.editing is not None
+            assert "hum2" not in app.stored(OUTSIDE).name
+            await app.press("escape", "y")
+            await app.until(lambda: app.main.state.editing is None, "left")
+            app.app.clear_notifications()
+    assert not server.log.find_all("PATCH")
+
+
+async def test_what_follows_dropped_words_is_no_command(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.send(b"r hum1 words\rjr hum2 words")
+        app.send(b" z5")
+        app.send(b"5\ra")
+        await app.until_shown("nothing was pasted")
+        await app.settle()
+        assert app.main.state.editing is None
+        assert not app.main.state.marked
+        assert not app.stored(OUTSIDE).archived
+        app.send(b"/atlas\r")
+        await app.until(lambda: app.main.state.browsing.text == "atlas", "a search")

@@ -20,7 +20,7 @@ from coexplorer.tui.command_registry import get_command
 from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, key_of, name_key, show_key
 from coexplorer.tui.messages import CommandClicked, CopyWanted, FieldLeft, TextRefused
-from coexplorer.tui.terminal.bursts import find_burst, find_rest, looks_pasted
+from coexplorer.tui.terminal.bursts import Burst, find_burst, find_rest, looks_pasted
 from coexplorer.tui.terminal.screen import TerminalScreen
 from coexplorer.tui.widgets.notices import NoticeKeeper
 
@@ -36,6 +36,9 @@ another list (what is typed into a field does not wait for that), fields that ar
 what comes after another screen; and a command that has not yet looked at what it acts on."""
 
 NO_FIELD = "nothing was pasted: open a field first"
+JOINED = "several lines came at once and were joined with blanks"
+_PAUSE_S = 0.3
+"""Words that were pasted as if they were typed, and come in several reads, come faster."""
 
 LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
 """Keys that may move the focus out of a field."""
@@ -76,6 +79,8 @@ class CommandScreen(TerminalScreen[Result]):
         self._held: deque[Input] = deque()
         self._leaving: Widget | None = None
         self.leaving_turn = 0
+        self._dropped_at = float("-inf")
+        self._joined: Widget | None = None
         self.notices = NoticeKeeper(self, self.keeps_clear)
 
     @property
@@ -128,24 +133,55 @@ class CommandScreen(TerminalScreen[Result]):
     def _drop_burst(self, event: events.Key, *, typing: bool) -> bool:
         """Tell whether a key is part of words that were pasted as if they were typed.
 
-        On the list they would be commands: they do nothing. Behind an Enter in a field of one line
-        they would be, once it has left the field: they go into the field, as pasted lines do.
+        Nothing is guessed once the terminal has shown that it marks what is pasted: all else is
+        keys then, however many came at once. Where that is not known, words on the list would be
+        commands: they do nothing, nor does what follows them without a pause. Behind an Enter in
+        a field of one line they would be, once it has left the field: they go into the field, as
+        pasted lines do, and are saved only after another look: they may have been keys.
         """
         burst = find_burst(event)
-        if burst is None or burst.dropped:
-            return burst is not None
-        if not typing and looks_pasted(find_rest(event)):
-            self.say(NO_FIELD, severity="warning")
-            burst.dropped = True
-        elif typing and event.key in LINE_ENDS:
+        if burst is not None and burst.dropped:
+            self._dropped_at = event.time
+            return True
+        if self.coexplorer.marks_pastes:
+            return False
+        if not typing:
+            return self._drop_words(event, burst)
+        if burst is not None and event.key in LINE_ENDS:
             rest = find_rest(event)[1:]
             # A line feed is no key that anybody presses here; Enter may be one.
             is_pasted = event.key != "enter" or looks_pasted(rest)
             add_lines = getattr(self.focused, "add_lines", None)
             if is_pasted and add_lines is not None:
-                add_lines(rest)
+                if add_lines(rest):
+                    self._joined = self.focused
                 burst.dropped = True
-        return burst.dropped
+                return True
+        return self._asks_to_look(event)
+
+    def _drop_words(self, event: events.Key, burst: Burst | None) -> bool:
+        follows = event.time - self._dropped_at < _PAUSE_S
+        if follows and (event.key == "enter" or event.is_printable):
+            drops = event.character not in ("/", ":")  # nothing is changed by what follows these
+        else:
+            drops = burst is not None and looks_pasted(find_rest(event))
+            if drops:
+                self.say(NO_FIELD, severity="warning")
+        if drops:
+            self._dropped_at = event.time
+            if burst is not None:
+                burst.dropped = True
+        return drops
+
+    def _asks_to_look(self, event: events.Key) -> bool:
+        """Refuse once to save lines that were joined: somebody may have typed them ahead."""
+        if self._joined is None or event.key not in ("enter", "ctrl+s"):
+            return False
+        field, self._joined = self._joined, None
+        if not field.is_attached or not getattr(field, "has_joined", False):
+            return False
+        self.say(f"{JOINED}: look, then press {show_key(event.key)} again", severity="warning")
+        return True
 
     def hold_for_field(self, event: Input) -> Widget | None:
         """Before a key that may leave a field: what was typed after it waits for where it leads.

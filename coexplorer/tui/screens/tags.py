@@ -70,6 +70,7 @@ class TagsScreen(CommandScreen[str | None]):
         self.query_one("#tags-sign", Lines).show([(("/ ", Role.LABEL),)])
         self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.query_one(Field).use_choices(self.query_one(Choices))
+        self.query_one(Field).is_filter = True
         self.set_focus(self.query_one(Field))
         self.query_one(Rule).show_title("tags")
         self._offer()

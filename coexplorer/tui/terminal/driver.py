@@ -20,7 +20,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from coexplorer.tui import opening
 from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.pacing import AnswerFilter, Pacer
-from coexplorer.tui.terminal.reading import InputReader
+from coexplorer.tui.terminal.reading import ASKS_FOR_BRACKETS, InputReader
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -38,8 +38,8 @@ _NEVER_SENT = re.compile(
 _ASKED_OF_MODERN = re.compile(r"\x1b\[\?2026\$p")
 _OLD_TERMINALS = ("linux", "vt", "dumb", "ansi", "cons")
 _LOOK_AGAIN_S = 0.05
-_LOOKS = 4
-"""Looks after the last byte, until it is sure that a lone ESC is the key: Textual waits 100 ms."""
+_LOOKS = 3
+"""Looks after the last byte: by then a lone ESC is the key."""
 ASSUMED_SIZE = (80, 24)
 """Columns and rows of a terminal that says none, as long as it says none."""
 
@@ -72,6 +72,11 @@ class _Tty:
 
     def fileno(self) -> int:
         return self._fileno
+
+
+def _knows_modes() -> bool:
+    """Tell whether it can be asked for a mode: Apple's terminal writes a letter instead."""
+    return os.environ.get("TERM_PROGRAM") != "Apple_Terminal"
 
 
 class QuietDriver(LinuxDriver):
@@ -117,6 +122,7 @@ class QuietDriver(LinuxDriver):
         self.on_answer: Callable[[], None] | None = None
         self._terminal_before: list[Any] | None = None
         self._typed = b""
+        self._has_asked = False
 
     def take_over(self, terminal: list[Any], typed: bytes) -> None:
         """Start on a screen that is painted already, on a terminal that was quiet before.
@@ -166,6 +172,9 @@ class QuietDriver(LinuxDriver):
             # Gone before it was taken: nothing reads from it, so nothing else would tell.
             self.is_active = False
             os.kill(os.getpid(), signal.SIGHUP)
+        elif not self._has_asked and not self._is_old:
+            self._has_asked = True
+            self.write(ASKS_FOR_BRACKETS if _knows_modes() else ASKS_FOR_BRACKETS.partition("p")[2])
 
     def stop_application_mode(self) -> None:
         """Give the terminal back, if it is taken."""
@@ -184,7 +193,7 @@ class QuietDriver(LinuxDriver):
         """Read keys and answers until woken to end."""
         if self._wake is None:
             raise RuntimeError("input is read in application mode only")
-        reader = InputReader(debug=self._debug)
+        reader = InputReader(alt_keys=getattr(self._app, "alt_keys", ()), debug=self._debug)
         with selectors.DefaultSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             selector.register(self._wake[0], selectors.EVENT_READ)

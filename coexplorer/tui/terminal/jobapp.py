@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +15,7 @@ from textual.app import App
 from coexplorer.tui import opening
 from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.driver import QuietDriver
+from coexplorer.tui.terminal.reading import PastesMarked
 
 _Result = TypeVar("_Result")
 _LONGEST_END_S = 0.1
@@ -26,7 +27,12 @@ class JobApp(App[_Result], Generic[_Result]):
 
     Attributes:
         ended_by: The signal that ended the app, if one did.
+        marks_pastes: Whether the terminal puts brackets around what is pasted; None while that is
+            not known.
+        alt_keys: Keys with Alt that do something; any other one counts as Esc and the key.
     """
+
+    alt_keys: Collection[str] = ()
 
     def __init__(self) -> None:
         super().__init__(driver_class=QuietDriver)
@@ -35,6 +41,13 @@ class JobApp(App[_Result], Generic[_Result]):
         self._leaving = False
         self._work: set[asyncio.Task[Any]] = set()
         self.ended_by: int | None = None
+        self.marks_pastes: bool | None = None
+
+    def on_pastes_marked(self, event: PastesMarked) -> None:
+        """Note it: what the terminal says of the mode counts more than its name."""
+        event.stop()
+        if event.said or self.marks_pastes is None:
+            self.marks_pastes = event.marked
 
     async def run_async(self, **how: Any) -> _Result | None:
         """Run as a job of a shell: signals end, stop and resume the app between two messages."""
@@ -144,6 +157,8 @@ class JobApp(App[_Result], Generic[_Result]):
         typed = isinstance(event, (events.InputEvent, events.Paste)) and not event.is_forwarded
         if typed and event.time < self._resumed_at:
             return
+        if typed and isinstance(event, events.Paste):
+            self.marks_pastes = True
         if typed and isinstance(event, events.Key | events.Paste):
             await self.take_key(event)
         else:

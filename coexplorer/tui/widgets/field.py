@@ -64,6 +64,7 @@ class Field(Input):
     Attributes:
         find_hidden: Finds the parts of the text that are drawn as dots; all of it where `password`
             is set. What is pasted replaces such a text: nobody sees what stands there.
+        is_filter: Whether its text only narrows what is shown, and is not saved.
     """
 
     takes_keys = True
@@ -99,6 +100,8 @@ class Field(Input):
         self._offered = value
         self._waits = False
         self._left = 0
+        self._joined = ""
+        self.is_filter = False
 
     def enter(self) -> None:
         """Go to the end of the text: the focus comes here, and keys that were typed ahead."""
@@ -259,12 +262,24 @@ class Field(Input):
         self.value = text
         self.cursor_position = len(text)
 
-    def add_lines(self, text: str) -> None:
+    def add_lines(self, text: str) -> bool:
         """Put in lines that came behind an Enter, as if all had been pasted at once.
 
         What came before the Enter may still be on its way here: this follows it.
+
+        Returns:
+            Whether they are joined by blanks, in a text that may be saved.
         """
-        self.call_later(self.put_in, self._paste(f"x\n{text}")[1:])
+        added = self._paste(f"x\n{text}")[1:]
+        self.call_later(self.put_in, added)
+        is_saved = not self.is_filter and not self.password
+        self._joined = added if is_saved and self._paste is join_lines else ""
+        return bool(self._joined)
+
+    @property
+    def has_joined(self) -> bool:
+        """Whether the lines that `add_lines` joined are still in the text."""
+        return bool(self._joined) and self._joined in self.value
 
     def put_in(self, text: str) -> None:
         """Put a text in the place of what is selected, or at the cursor."""

@@ -83,6 +83,7 @@ class SearchLine(Vertical):
 
         if self.field is None:
             self.field = Field("search", self.choices)
+            self.field.is_filter = True
             self.field.id = "search-field"
             await self._line.mount(self.field, after=self._sign)
         field = self.field

@@ -45,7 +45,6 @@ SURFACE: list[tuple[Callable[..., object], list[str]]] = [
     (App._build_driver, ["self", "headless", "inline", "mouse", "size"]),
     (XTermParser.__init__, ["self", "debug"]),
     (XTermParser.feed, ["self", "data"]),
-    (XTermParser.tick, ["self"]),
     (LayoutUpdate.__init__, ["self", "strips", "region"]),
     (ChopsUpdate.__init__, ["self", "chops", "spans", "chop_ends"]),
     (Strip.render_ansi, ["style", "color_system"]),
