@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from coexplorer.catalog.packing import SAMPLE_NUMBER, mark_of, unpack
 from coexplorer.catalog.rows import ROW_COLUMNS, build_row
 from coexplorer.catalog.sweeps import SyncState
 from coexplorer.catalog.writing import Flag
+from coexplorer.metadata import decode_schema
 from coexplorer.models import (
     AssetId,
     Dialect,
@@ -33,7 +35,7 @@ from coexplorer.models import (
     Row,
     Stats,
 )
-from coexplorer.query import Query, fold
+from coexplorer.query import Query, asks_typed, fit_schema, fold
 
 _RECORD = (
     "SELECT raw, archived, favorite, mine, shared, fetched_at"
@@ -117,22 +119,26 @@ class Catalog:
 
     def count(self, query: Query, *, now: float) -> int:
         """Return how many assets `query` finds; `now` is what relative dates count back from."""
+        query = self.read_types(query)
         with self._connections.reading() as connection:
             return self._sets.count(connection, query, now)
 
     def window(self, query: Query, *, offset: int, limit: int, now: float) -> list[Row]:
         """Return `limit` rows of what `query` finds, in its order, from row `offset` on."""
+        query = self.read_types(query)
         with self._connections.reading() as connection:
             numbers = self._sets.window(connection, query, offset=offset, limit=limit, now=now)
             return _load_rows(connection, numbers)
 
     def prepare(self, query: Query, *, now: float) -> None:
         """Prepare what the first search in the order of `query` would have to wait for."""
+        query = self.read_types(query)
         with self._connections.reading() as connection:
             self._sets.prepare(connection, query, now)
 
     def ids(self, query: Query, *, now: float) -> list[AssetId]:
         """Return the ids of all that `query` finds, in its order."""
+        query = self.read_types(query)
         with self._connections.reading() as connection:
             numbers = self._sets.numbers(connection, query, now)
             rows = connection.execute(
@@ -144,9 +150,17 @@ class Catalog:
 
     def position(self, asset_id: AssetId, query: Query, *, now: float) -> int | None:
         """Return the index of an asset in what `query` finds; None when it is not in there."""
+        query = self.read_types(query)
         with self._connections.reading() as connection:
             row = connection.execute("SELECT n FROM asset WHERE id = ?", (asset_id,)).fetchone()
             return self._sets.position(connection, query, row[0], now) if row else None
+
+    def read_types(self, query: Query) -> Query:
+        """Return what a query means, given the schema of custom metadata as far as it is known."""
+        if not asks_typed(query) or (noted := self.metadata_schema()) is None:
+            return query
+        schema = _decode_schema(noted[0])
+        return query if schema is None else fit_schema(query, schema.fields)
 
     # --- Single assets
 
@@ -167,6 +181,7 @@ class Catalog:
 
     def records(self, target: Query | Sequence[AssetId], *, now: float = 0.0) -> list[Record]:
         """Return the records of what a query finds, or of ids (unknown ones are left out)."""
+        target = self.read_types(target) if isinstance(target, Query) else target
         with self._connections.reading() as connection:
             if isinstance(target, Query):
                 wanted, key = _json(self._sets.numbers(connection, target, now)), "asset.n"
@@ -266,6 +281,7 @@ class Catalog:
         self, query: Query | None = None, *, any_case: bool = False, now: float = 0.0
     ) -> list[tuple[str, int]]:
         """Return every tag of what `query` finds (None: of all assets), most used first."""
+        query = query and self.read_types(query)
         with self._connections.reading() as connection:
             numbers = None if query is None else self._sets.numbers(connection, query, now)
             return statistics.count_tags(connection, numbers, any_case=any_case)
@@ -277,6 +293,7 @@ class Catalog:
 
     def stats(self, query: Query | None = None, *, now: float, largest: int = 10) -> Stats:
         """Return counts and bytes of what `query` finds (None: of all assets)."""
+        query = query and self.read_types(query)
         with self._connections.reading() as connection:
             numbers = None if query is None else self._sets.numbers(connection, query, now)
             return statistics.build_stats(connection, numbers, now=now, largest=largest)
@@ -440,6 +457,9 @@ class Catalog:
         """Give the sweep lock back."""
         with self._connections.writing() as connection:
             sweeps.release(connection, owner)
+
+
+_decode_schema = lru_cache(maxsize=2)(decode_schema)
 
 
 def _json(values: Iterable[object]) -> str:

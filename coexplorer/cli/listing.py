@@ -47,7 +47,6 @@ from coexplorer.query import (
     find_field,
     parse_query,
     parse_value,
-    platform_part,
 )
 from coexplorer.text import guess_word
 
@@ -366,8 +365,6 @@ _CELLS: dict[str, Callable[[Row], str]] = {
 def _list_remote(
     invocation: Invocation, query: Query, answer: _Answer, *, limit: int | None, offset: int
 ) -> None:
-    platform_part(query)  # a query that can't be judged is told before the library is opened
-
     async def work(library: Library) -> tuple[RemoteFound, MetadataSchema]:
         found = await library.platform.find(query, offset=offset, limit=limit)
         if not found.assets:

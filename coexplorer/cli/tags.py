@@ -172,7 +172,7 @@ def _retag(
         for tag in old:
             # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.
             narrowed = Query((*asked.terms, AllTags((tag,))))
-            fit = fit_query(narrowed, time.time())
+            fit = fit_query(await library.assets.read_types(narrowed), time.time())
             fitting = await library.assets.ids(narrowed)
             if await library.sync.ensure_told(asked, fitting):
                 fitting = await library.assets.ids(narrowed)

@@ -181,7 +181,7 @@ async def choose_targets(
     from coexplorer.library.selection import Fit, fit_query
 
     if targets.query is not None:
-        fit = fit_query(targets.query, time.time())
+        fit = fit_query(await library.assets.read_types(targets.query), time.time())
         known_at = await ensure_found(library, targets.query, refresh=refresh, kept=kept)
         found = await library.assets.ids(targets.query)
         if await library.sync.ensure_told(targets.query, found):

@@ -88,7 +88,8 @@ class Bulk:
         records = await self._load(target)
         if isinstance(target, Query | str):
             query = parse_query(target) if isinstance(target, str) else target
-            fit = fit_query(query, search_time())
+            meant = await self._context.read(self._context.catalog.read_types, query)
+            fit = fit_query(meant, search_time())
             fits = {record.asset.id: fit for record in records}
         if change.action is Action.SHARE and change.sharing is not None:
             planner = SharePlanner(self._context, self._editor.sharer)

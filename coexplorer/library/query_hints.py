@@ -78,6 +78,14 @@ async def _explain_key(
             return ""
         likely = await _find_like(assets, key, schema)
         return f"no asset has the key {key!r}" + (f"; did you mean {likely!r}?" if likely else "")
+    if isinstance(term, Compare) and field.type not in _TAKES:
+        compared = msgspec.structs.replace(term, negated=False)
+        if not await assets.count(Query((Flag("any"), compared))):
+            return (
+                f"no asset has a number as its {field.name}: it is text, and <, > and .. compare"
+                f" numbers and dates; {format_term(Match(key, '65*', custom=True, how='glob'))}"
+                " looks for a pattern"
+            )
     if isinstance(term, Match) and field.type in _TAKES:
         asked = msgspec.structs.replace(term, negated=False)
         if number_span(term, now) is None and not await assets.count(Query((Flag("any"), asked))):

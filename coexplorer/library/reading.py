@@ -51,6 +51,10 @@ class Reading:
         found = await self._read(self._catalog.metadata_schema)
         return (decode_schema(found[0]) if found else None) or UNKNOWN
 
+    async def read_types(self, query: Query) -> Query:
+        """Return what a query means, given the schema of custom metadata as far as it is known."""
+        return await self._read(self._catalog.read_types, query)
+
     async def count(self, query: Query) -> int:
         """Return how many assets `query` finds."""
         return await self._read(self._catalog.count, query, now=search_time())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,9 +16,9 @@ from coexplorer.library.context import Context
 from coexplorer.library.metadata import ensure_schema
 from coexplorer.library.reading import search_time
 from coexplorer.library.results import RemoteFound
-from coexplorer.models import Asset, AssetId, MetadataField, Record, SearchRequest
-from coexplorer.query import Flag, PlatformPart, Query, platform_part
-from coexplorer.query.remote import asks_metadata
+from coexplorer.models import Asset, AssetId, Membership, MetadataField, Record, SearchRequest
+from coexplorer.query import Flag, PlatformPart, Query, asks_typed, platform_part
+from coexplorer.query.remote import list_request
 
 _MOST_HELD = 200_000
 """Assets of one answer that are held at once: all of a large deployment, in about a gigabyte."""
@@ -42,22 +42,42 @@ async def find_remote(
     """See `Platform.find`."""
     now = search_time()
     fields: tuple[MetadataField, ...] = ()
-    if asks_metadata(query):
+    if asks_typed(query):
         fields = (await ensure_schema(context)).fields
     part = platform_part(query, fields, now)
+    plain = platform_part(query, fields, now, plain=True)
+    lists = {flag: await _read_list(context, flag) for flag in part.lists}
     try:
-        return await _find(context, part, offset, limit)
+        found = await _find(context, part, offset, limit, lists)
     except Rejected as error:
-        plain = msgspec.structs.replace(part.request, origin=None, filters=())
-        if error.status != _NOT_UNDERSTOOD or plain == part.request:
+        if error.status != _NOT_UNDERSTOOD or plain == part:
             raise
-    # What it does not take is judged here as well.
-    part = msgspec.structs.replace(part, request=plain)
-    return await _find(context, part, offset, limit)
+        # What it does not take is judged here.
+        found = await _find(context, plain, offset, limit, lists)
+    if not all(one.is_whole for one in lists.values()):
+        found = msgspec.structs.replace(found, incomplete=True)
+    return found
+
+
+class _List(msgspec.Struct, frozen=True):
+    """The ids of all assets that a flag is true of, and whether the platform showed all of them."""
+
+    ids: frozenset[AssetId]
+    is_whole: bool
+
+
+async def _read_list(context: Context, flag: str) -> _List:
+    walk = (await context.client()).iter_pages(list_request(flag), limit=_LARGEST)
+    ids = {asset.id async for page in walk for asset in page}
+    return _List(frozenset(ids), walk.incomplete is None)
 
 
 async def _find(
-    context: Context, part: PlatformPart, offset: int, limit: int | None
+    context: Context,
+    part: PlatformPart,
+    offset: int,
+    limit: int | None,
+    lists: Mapping[str, _List],
 ) -> RemoteFound:
     end = None if limit is None else offset + limit
     few = _LARGEST if end is None or part.rest.sort else max(1, min(end, _LARGEST))
@@ -66,7 +86,11 @@ async def _find(
     cut = False
     held_bytes = counted = 0
     with _make_folder() as folder:
-        answer = None if part.is_whole else _Answer(context, part, Path(folder) / "answer.sqlite3")
+        answer = (
+            None
+            if part.is_whole
+            else _Answer(context, part, lists, Path(folder) / "answer.sqlite3")
+        )
         try:
             async for page in walk:
                 if answer is None:
@@ -116,12 +140,16 @@ class _Answer:
     Args:
         context: What the session's modules share.
         part: What was asked, and what is left.
+        lists: The lists of flags that are left, by flag.
         path: Of the file, which nobody else sees.
     """
 
-    def __init__(self, context: Context, part: PlatformPart, path: Path) -> None:
+    def __init__(
+        self, context: Context, part: PlatformPart, lists: Mapping[str, _List], path: Path
+    ) -> None:
         self._run = context.run
         self._part = part
+        self._lists = lists
         self._catalog = Catalog.open(path)
         self._asked = Query((*part.rest.terms, Flag("any")), part.rest.sort)
         self._now = search_time()
@@ -132,10 +160,12 @@ class _Answer:
 
     async def add(self, assets: Sequence[Asset]) -> None:
         """Take a page, to be judged along with all others by `sort`."""
-        marks = self._part.membership
-        await self._run(
-            self._catalog.upsert, [Record(asset, marks, time.time()) for asset in assets]
-        )
+        records = [Record(asset, self._find_marks(asset.id), time.time()) for asset in assets]
+        await self._run(self._catalog.upsert, records)
+
+    def _find_marks(self, asset_id: AssetId) -> Membership:
+        known = {flag: asset_id in each.ids for flag, each in self._lists.items()}
+        return msgspec.structs.replace(self._part.membership, **known)
 
     async def judge(self, assets: Sequence[Asset]) -> list[Asset]:
         """Return a page's assets that match the rest of the query; the page is not kept.

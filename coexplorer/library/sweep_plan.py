@@ -11,7 +11,6 @@ from typing import Literal
 
 import msgspec
 
-from coexplorer.errors import QueryError
 from coexplorer.models import AssetId, AssetType, Membership, Ownership, SearchRequest, SortField
 from coexplorer.query import Flag, PlatformPart, Query, platform_part
 
@@ -171,11 +170,8 @@ def find_searchable(query: Query) -> PlatformPart | None:
     Its own idea of words decides, so this finds what a colleague just changed sooner than a sweep
     does, and may miss some of it.
     """
-    try:
-        part = platform_part(query)
-    except QueryError:  # a part that neither can judge, such as -is:mine
-        return None
-    return part if part.request.query else None
+    part = platform_part(query)
+    return part if part.request.query and not part.lists else None
 
 
 def find_listed(query: Query) -> set[str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from coexplorer.errors import QueryError
 from coexplorer.models import (
+    AssetType,
     Membership,
     MetadataField,
     Ownership,
@@ -18,17 +18,21 @@ from coexplorer.models import (
 from coexplorer.query.compare import find_beginning_of, split_glob, way_of
 from coexplorer.query.fields import SAME_FLAGS
 from coexplorer.query.fold import fold
-from coexplorer.query.format import format_query, format_term
+from coexplorer.query.ids import find_beginning
 from coexplorer.query.matching import group_terms
 from coexplorer.query.scan import is_bare, quote
 from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, SortKey, Term, Word
+from coexplorer.query.typed import fit_schema
 from coexplorer.query.values import Interval, interval, number_span
 
-_FIELDS = frozenset({"name", "tag", "run_script", "commit_id", "contained_data_id"})
+_FIELDS = frozenset({"name", "tag", "run_script", "commit_id"})
+"""Not ``contained_data_id``: the platform looks there for what an asset combines, but not always
+for what it was made from."""
 _LONGEST_NAME = 20
 """The platform finds nothing for a longer unquoted ``name:`` (seen)."""
 
-_WHOLE_ID = 36
+_TYPES = frozenset(kind.value for kind in AssetType)
+_OWNERS = {"mine": Ownership.OWNED, "shared": Ownership.SHARED}
 
 _NUMBERS = frozenset({"number", "date"})
 """Types of custom metadata whose values are numbers."""
@@ -44,10 +48,13 @@ class PlatformPart(msgspec.Struct, frozen=True):
         request: Finds at least what the query finds, given the platform's own idea of words.
         rest: What is left to be looked for in the answer, archived assets included; its sort keys
             are the query's, when the platform can't sort that way.
+        lists: Flags in `rest` that no answer to the request tells: each is a list of its own,
+            which has to be read as well (`list_request`).
     """
 
     request: SearchRequest
     rest: Query
+    lists: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -66,42 +73,34 @@ class PlatformPart(msgspec.Struct, frozen=True):
         )
 
 
-def asks_metadata(query: Query) -> bool:
-    """Tell whether the platform can be asked for custom metadata, if its schema is known."""
-    return any(
-        isinstance(term, Match | Compare) and term.custom and not term.negated
-        for term in query.terms
-    )
+def list_request(flag: str) -> SearchRequest:
+    """Return the search that finds all assets of a flag, archived or not.
+
+    Args:
+        flag: ``favorite``, ``mine`` or ``shared``.
+    """
+    if flag == "favorite":
+        return SearchRequest(archived=None, favorite=True)
+    return SearchRequest(archived=None, ownership=_OWNERS[flag])
 
 
 def platform_part(
-    query: Query, fields: Sequence[MetadataField] = (), now: float = 0.0
+    query: Query, fields: Sequence[MetadataField] = (), now: float = 0.0, *, plain: bool = False
 ) -> PlatformPart:
     """Divide a query into what the platform can judge, and what its answer tells.
 
-    What is not to be found is never sent: an exclusion that the platform takes for more than we do
-    would hide assets, and no look at its answer would show them.
+    Nothing is sent that the platform may take for less than we do, since no look at its answer
+    would show what that hides. So what is not to be found is judged here, and so are texts that are
+    not ASCII, as it may not know that an accent can be written in two ways.
 
     Args:
         query: The query.
         fields: The platform's schema of custom metadata: it has the spelling and type of each key.
         now: Epoch seconds that relative dates count back from.
-
-    Raises:
-        QueryError: A term that neither can: ``-is:favorite``, say, since an asset does not tell
-            whether it is one.
+        plain: Send nothing that only some platforms understand: they answer 400 to it.
     """
-    named = query.asks_for_archived and not query.flags_archived
-    either = named and Flag("archived", negated=True) not in query.terms
-    request = SearchRequest(archived=None if either else False)
-    rest: list[Term] = []
-    for term in query.terms:
-        name = SAME_FLAGS.get(term.name, term.name) if isinstance(term, Flag) else ""
-        if isinstance(term, Flag) and name in _SEARCHED | {"any"}:
-            request = _with_flag(request, term, query)
-        elif isinstance(term, Flag):
-            request = _with_origin(request, term)
-            rest.append(term)
+    query = fit_schema(query, fields)
+    request, rest, lists = _read_flags(query, plain=plain)
     schema = {fold(field.name): field for field in fields}
     words: list[str] = []
     filters: list[SearchFilter] = []
@@ -114,16 +113,40 @@ def platform_part(
             words += [text for text, _ in texts]
         elif len(group) == 1:
             more, word = _filter(group[0], schema, now)
-            filters += more
+            filters += () if plain else more
             words += [word] if word else []
-        if len(types) == 1:
+        if len(types) == 1 and types <= _TYPES and not plain:
             request = msgspec.structs.replace(request, type=types.pop())
         elif not all(whole for _, whole in texts):
             rest += group
     unique = tuple(dict.fromkeys(filters))
     request = msgspec.structs.replace(request, query=" ".join(words), filters=unique)
     request, sort = _with_sort(request, query.sort)
-    return PlatformPart(request, Query(tuple(rest), sort))
+    return PlatformPart(request, Query(tuple(rest), sort), tuple(dict.fromkeys(lists)))
+
+
+def _read_flags(query: Query, *, plain: bool) -> tuple[SearchRequest, list[Term], list[str]]:
+    """Return a request with the flags that it takes, the others, and the lists that tell them."""
+    named = query.asks_for_archived and not query.flags_archived
+    either = named and Flag("archived", negated=True) not in query.terms
+    request = SearchRequest(archived=None if either else False)
+    rest: list[Term] = []
+    lists: list[str] = []
+    for term in query.terms:
+        if not isinstance(term, Flag):
+            continue
+        name = SAME_FLAGS.get(term.name, term.name)
+        if name not in _SEARCHED | {"any"}:
+            request = request if plain else _with_origin(request, term)
+            rest.append(term)
+            continue
+        asked = _with_flag(request, Flag(name, term.negated), query)
+        if asked is None:
+            rest.append(term)
+            lists += [name] if name != "archived" else []
+        else:
+            request = asked
+    return request, rest, lists
 
 
 def _filter(  # noqa: PLR0911 - one for each kind
@@ -134,7 +157,7 @@ def _filter(  # noqa: PLR0911 - one for each kind
         return [], ""
     match term:
         case AllTags():
-            return [SearchFilter("tags", value=tag) for tag in term.tags], ""
+            return [SearchFilter("tags", value=tag) for tag in term.tags if tag.isascii()], ""
         case Match(field="description", custom=False):
             return [], _word(_needed(term))
         case Compare(custom=True) if field := schema.get(fold(term.field)):
@@ -144,6 +167,8 @@ def _filter(  # noqa: PLR0911 - one for each kind
                 span = number_span(term, now)
                 return ([] if span is None else _range(field, span)), ""
             if way_of(term) == "whole":
+                if not term.text.isascii():
+                    return [], ""
                 spelled = (one for one in field.allowed_values if fold(str(one)) == fold(term.text))
                 return [SearchFilter(field.name, value=next(spelled, term.text))], ""
             return [], _word(_needed(term))
@@ -160,13 +185,14 @@ def _range(field: MetadataField, wanted: Interval) -> list[SearchFilter]:
 def _needed(term: Match) -> str:
     """Return a text that is part of every text that a term finds; empty: there is none."""
     if way_of(term) == "glob":
-        return max(split_glob(term.text), key=len, default="")
+        sent = (piece for piece in split_glob(term.text) if piece.isascii())
+        return max(sent, key=len, default="")
     return term.text
 
 
 def _word(text: str) -> str:
     """Return a text as a word of the platform's syntax; empty: it can't be one."""
-    if not text.strip() or '"' in text:
+    if not text.strip() or '"' in text or not text.isascii():
         return ""
     return text if is_bare(text) and ":" not in text else quote(text)
 
@@ -184,10 +210,12 @@ def _text(term: Term) -> tuple[str, bool]:
     if term.negated or not isinstance(term, Word | Match) or '"' in term.text:
         return "", False  # a quote can't be written in the platform's syntax
     if isinstance(term, Word):
-        return _word(term.text), bool(term.text.strip())
+        if find_beginning(term.text):  # a word finds assets by their ids, too: no platform does
+            return "", False
+        return (word := _word(term.text)), bool(word)
     known = not term.custom and term.field in _FIELDS
     text = _field_text(term) if known else ""
-    if not text.strip():
+    if not text.strip() or not text.isascii():
         return "", False
     if is_bare(text):
         text = text[:_LONGEST_NAME] if term.field == "name" else text
@@ -204,8 +232,6 @@ def _field_text(term: Match) -> str:
             return term.text if way == "whole" else ""
         case "commit_id":
             return find_beginning_of(term.text) if way == "glob" else term.text
-        case "contained_data_id":  # only a whole id is found there
-            return term.text if len(term.text) >= _WHOLE_ID and way != "glob" else ""
         case _:
             return _needed(term)
 
@@ -217,46 +243,27 @@ def _with_origin(request: SearchRequest, flag: Flag) -> SearchRequest:
     return msgspec.structs.replace(request, origin=flag.name)
 
 
-def _with_flag(request: SearchRequest, flag: Flag, query: Query) -> SearchRequest:
+def _with_flag(request: SearchRequest, flag: Flag, query: Query) -> SearchRequest | None:
     """Return the request with a flag that only a search can judge.
 
-    Raises:
-        QueryError: It can't judge this one together with the others.
+    None: it can't judge this one, or not together with the others.
     """
     if flag.name in {"archived", "any"}:
         asked = {term.name for term in query.terms if isinstance(term, Flag) and not term.negated}
-        if not flag.negated:
-            archived = True if "archived" in asked else None
-            if Flag("archived", negated=True) in query.terms:
-                archived = False
-            if archived is False and "archived" in asked:
-                raise _unknowable(flag, query)
-            return msgspec.structs.replace(request, archived=archived)
-        return request
-    if flag.name == "favorite" and not flag.negated:
+        if flag.negated:
+            return None if "archived" in asked else request
+        archived = True if "archived" in asked else None
+        if archived is None and Flag("archived", negated=True) in query.terms:
+            archived = False
+        return msgspec.structs.replace(request, archived=archived)
+    if flag.negated:
+        return None
+    if flag.name == "favorite":
         return msgspec.structs.replace(request, favorite=True)
-    name = SAME_FLAGS.get(flag.name, flag.name)
-    wanted = {"mine": Ownership.OWNED, "shared": Ownership.SHARED}.get(name)
-    if flag.negated or wanted is None or request.ownership not in {None, wanted}:
-        raise _unknowable(flag, query)
+    wanted = _OWNERS[flag.name]
+    if request.ownership not in {None, wanted}:
+        return None
     return msgspec.structs.replace(request, ownership=wanted)
-
-
-def _unknowable(flag: Flag, query: Query) -> QueryError:
-    text, part = format_query(query), format_term(flag)
-    start = next(
-        sum(len(format_term(term)) + 1 for term in query.terms[:place])
-        for place, term in enumerate(query.terms)
-        if term == flag
-    )
-    error = QueryError(
-        f"the platform can't search for {part} here, and its replies don't include it",
-        start=start,
-        end=start + len(part),
-        hint="drop --remote: the local catalog knows it",
-    )
-    error.text = text
-    return error
 
 
 def _with_sort(

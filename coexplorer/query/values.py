@@ -174,8 +174,8 @@ def number_span(term: Match, now: float) -> Interval | None:
     """Return the numbers that a text stands for in custom metadata; None: it is a text alone.
 
     Dates are numbers there, so ``"session date":2025-12-17`` is that day (UTC), too. A year alone
-    is not: 2024 may be anything. After ``=`` a number is that number, however it is written; one
-    with zeros before it is a text, as in ``=007``.
+    is not: 2024 may be anything, unless the schema says (`query.typed`). After ``=`` a number is
+    that number, however it is written; one with zeros before it is a text, as in ``=007``.
 
     Args:
         term: What is looked for.

@@ -1,6 +1,7 @@
 """``ls``, ``show``, ``stats`` and the like: reading, in every format."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -145,13 +146,47 @@ def test_remote_finds_what_the_query_asks_and_nothing_more(
     assert part.lines == remote.lines[1:2]
 
 
-def test_remote_sends_nothing_for_what_nobody_can_judge(any_program: Program) -> None:
-    done = any_program("ls", "--remote", "tag:atlas", "-is:mine", "--ids")
-    assert (done.code, done.out) == (2, "")
-    assert "-is:mine" in done.err
-    assert "^^^^^^^^" in done.err
-    assert "drop --remote" in done.err
-    assert any_program.server.requests() == []
+@pytest.mark.parametrize("query", ["tag:atlas -is:mine", "is:mine is:shared", "-is:shared tag:raw"])
+def test_remote_reads_the_lists_that_no_answer_tells(any_program: Program, query: str) -> None:
+    local = any_program.ok("ls", query, "--ids").lines
+    assert any_program.ok("ls", "--remote", query, "--ids").lines == local
+
+
+@pytest.mark.parametrize("kind", ["model", "combined", "capsule"])
+def test_a_type_that_a_platform_does_not_know_finds_nothing(
+    any_program: Program, kind: str
+) -> None:
+    local = any_program.ok("ls", f"type:{kind}", "--ids")
+    remote = any_program.ok("ls", f"type:{kind}", "--remote", "--ids")
+    assert (remote.out, remote.err) == (local.out, local.err)
+    assert ("no asset has the type" in remote.err) is (kind == "capsule")
+
+
+def test_a_year_is_a_year_where_the_key_is_a_date(program: Program) -> None:
+    day = 86_400
+    for number, (asset, year) in enumerate(((RAW, 2023), (DERIVED, 2024), (THEIRS, 2025))):
+        moment = int(datetime(year, 6, 1, tzinfo=UTC).timestamp()) + number * day
+        program.server.store.update(asset, custom_metadata={"session date": moment, "age": year})
+    expected = {
+        ">2024": [THEIRS], ">=2024": [DERIVED, THEIRS], "<2024": [RAW], "2024": [DERIVED],
+        "=2024": [DERIVED], "2023..2024": [RAW, DERIVED], "<=2024-06": [RAW, DERIVED],
+    }  # fmt: skip
+    program.ok("sync")
+    for value, ids in expected.items():
+        for where in ((), ("--remote",)):
+            found = program.ok("ls", f'"session date":{value}', *where, "--ids")
+            assert sorted(found.lines) == sorted(ids), (value, where)
+    done = program.ok("edit", "--query", '"session date":>2024', "--add-tag", "new", "--yes")
+    assert "changed Zebrafish atlas" in done.out
+    assert "new" in program.server.store.get(THEIRS).tags
+    assert program.ok("ls", '"age":202', "--ids").lines == []
+    assert program.ok("ls", '"age":2024.0', "--ids").lines == [DERIVED]
+
+
+def test_a_text_key_that_is_compared_says_that_it_has_no_numbers(program: Program) -> None:
+    program.ok("sync")
+    done = program.ok("ls", '"subject id":>729000')
+    assert "no asset has a number as its subject id: it is text" in done.err
 
 
 @pytest.mark.parametrize(

@@ -11,22 +11,66 @@ from coexplorer.demo.samples import generate
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import open_library
 from coexplorer.query import parse_query
+from coexplorer.query.fields import HAS_FIELDS
+from coexplorer.query.scan import quote
 from tests.library.conftest import build_settings
 from tests.support.server import running_server
 
-SOME = 150
+SOME = 70
 NOW = 1_780_000_000
-TERMS = (
-    "tag:raw", "tag:all(raw,ecephys)", "-tag:raw", "tag:=derived", "tag:glob(*c*)", "tag:^ra",
-    "name:ecephys", "name:^ecephys", "name:glob(*_sorted*)", "-name:glob(*_20*)", "is:external",
-    "is:internal", "is:mine", "is:writable", "is:unused", "is:any", "is:archived", "type:result",
-    "type:result type:dataset", "-has:description", "has:tag", 'has:"subject id"',
-    '-has:"subject id"', '"subject id":6', '"age":>60', '"age":20..80', '-"age":>60',
-    '"session date":>2023', '"session date":<2024-06', '"session date":2024', "has:used",
-    "used:<-180d", "created:>2024-01", "size:>1GB", "-has:size", "description:the",
-    "description:glob(*the*)", "run_script:code", "run_script:glob(*run)", "owner:a",
-    '"species":^mus', '"species":="mus musculus"', '"data level":raw', '"project name":glob(*a*)',
+ID = "PART OF AN ID"
+"""Stands for an id, or the beginning of one, of which there are some."""
+_WAYS = ("{0}", "={0}", "^{0}", "glob(*{1}*)")
+_VALUES = {
+    "name": ("ecephys", "é", "e\u0301"),
+    "description": ("the", "é"),
+    "tag": ("raw", "derived", "é"),
+    "owner": ("a",),
+    "bucket": ("a",),
+    "prefix": ("ecephys",),
+    "mount": ("ecephys",),
+    "run_script": ("code/run",),
+    "commit_id": ("1",),
+    "contained_data_id": (ID, "1"),
+    "capsule": ("1",),
+    "computation": ("1",),
+    "id": (ID, "1"),
+    '"subject id"': ("6", "é"),
+    '"age"': ("12", "3", "112.0"),
+    '"session date"': ("2024", "2024-05", "yesterday"),
+    '"species"': ("mus musculus", "mus"),
+    '"modality"': ("ecephys",),
+    '"no such key"': ("1",),
+}
+"""Every field whose text may be compared in several ways, with what some assets say there."""
+_FLAGS = (
+    "favorite", "mine", "shared", "archived", "external", "internal", "unused", "untagged",
+    "writable",
 )  # fmt: skip
+_OTHERS = (
+    "é", "e\u0301", "É", "ecephys", '"the data"', "not:raw", ID, "tag:all(raw,ecephys)",
+    "tag:all(é)", "type:result type:dataset", "type:capsule", "type:model", "type:combined",
+    "-type:result", "state:failed", "is:mine is:shared", "is:mine -is:favorite",
+    "is:archived -is:archived",
+    "is:any", "size:>1GB", "size:1kB..1GB", "files:<5", "created:>2024", "created:2023..2024-05",
+    "used:<-180d", "used:never", '"age":>60', '"age":20..80', '"session date":>2024',
+    '"session date":<2024', '"session date":2023..2024', '"session date":2023 "session date":2024',
+    '"subject id":>600000', "tag:raw tag:é", "name:é name:ecephys", "owner:a sort:name",
+)  # fmt: skip
+
+
+def make_terms() -> list[str]:
+    """Return every field in every way, every flag and ``has:``, and some of each other kind."""
+    fields = [
+        f"{field}:{way.format(quote(value), value)}"
+        for field, values in _VALUES.items()
+        for value in values
+        for way in _WAYS
+        if not (" " in value and "glob" in way)
+    ]
+    has = [f"has:{name}" for name, _ in HAS_FIELDS] + ['has:"subject id"']
+    plain = [*fields, *has, *(f"is:{name}" for name in _FLAGS)]
+    return [*plain, *(f"-{term}" for term in plain[::3]), *_OTHERS]
 
 
 @pytest.fixture(scope="module", params=["legacy", "3.0", "current"])
@@ -39,11 +83,12 @@ def platform(
         yield running
 
 
-def make_queries(*, alone: bool) -> list[str]:
-    """Return some queries of several terms, and each term alone if that is wanted."""
-    rng = random.Random(11)
-    mixed = [" ".join(rng.sample(TERMS, rng.randint(2, 3))) for _ in range(16)]
-    return ["", *(TERMS if alone else ()), *(text for text in mixed if "is:archived" not in text)]
+def make_queries(dialect: str) -> list[str]:
+    """Return each term alone, and some queries of several; of other dialects a part of them."""
+    rng, terms = random.Random(11), make_terms()
+    mixed = [" ".join(rng.sample(terms, rng.randint(2, 3))) for _ in range(16)]
+    part = {"legacy": 1, "3.0": 2}.get(dialect)
+    return ["", *mixed, *(terms if part is None else [*terms[part::7], *_OTHERS[part::3]])]
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -51,7 +96,10 @@ async def test_its_answer_is_what_the_catalog_finds(platform: DemoServer, tmp_pa
     found = 0
     async with open_library(build_settings(platform, tmp_path), origin="cli") as library:
         await library.sync.sweep()
-        for number, text in enumerate(make_queries(alone=platform.dialect == "current")):
+        contained = next(iter(await library.assets.ids(parse_query("has:contained_data_id"))))
+        parent = (await library.assets.lineage(contained)).parents[0].id
+        for number, template in enumerate(make_queries(platform.dialect)):
+            text = template.replace(ID, parent if number % 2 else parent[:7])
             query = parse_query(text)
             answer = [asset.id for asset in (await library.platform.find(query)).assets]
             assert sorted(answer) == sorted(await library.assets.ids(query)), text

@@ -2,7 +2,6 @@ from typing import Any
 
 import pytest
 
-from coexplorer.errors import QueryError
 from coexplorer.models import (
     Membership,
     MetadataField,
@@ -11,7 +10,7 @@ from coexplorer.models import (
     SearchRequest,
     SortField,
 )
-from coexplorer.query import format_query, parse_query, platform_part
+from coexplorer.query import fit_schema, format_query, format_term, parse_query, platform_part
 
 LONG = "ecephys_655019_2023-04-03"
 SCHEMA = (
@@ -47,7 +46,7 @@ def _ask(**asked: Any) -> SearchRequest:
         ("contained_data_id:3f2a", _ask(), "contained_data_id:3f2a"),
         (
             f"contained_data_id:{'a' * 36}",
-            _ask(query=f"contained_data_id:{'a' * 36}"),
+            _ask(),
             f"contained_data_id:{'a' * 36}",
         ),
         (r'"a \"b\" c" d', _ask(query="d"), r'"a \"b\" c"'),
@@ -105,7 +104,7 @@ def test_what_the_platform_does_not_understand_is_left_to_be_judged(
         ('"SUBJECT ID":glob(*65?19)', _ask(query="65")),
         ('"subject id":>5', _ask()),
         ('"modality":=ecephys', _ask(filters=(SearchFilter("modality", "Ecephys"),))),
-        ('"age":6', _ask()),
+        ('"age":6', _ask(filters=(SearchFilter("age", low=6, high=6),))),
         ('"age":=61', _ask(filters=(SearchFilter("age", low=61, high=61),))),
         ('"age":>3', _ask(filters=(SearchFilter("age", low=3),))),
         (
@@ -124,28 +123,52 @@ def test_what_the_platform_does_not_understand_is_left_to_be_judged(
 def test_custom_metadata_is_asked_for_as_the_schema_has_it(text: str, asked: SearchRequest) -> None:
     part = platform_part(parse_query(text), SCHEMA, NOW)
     assert part.request == asked
-    assert format_query(part.rest) == format_query(parse_query(text))
+    assert part.rest == fit_schema(parse_query(text), SCHEMA)
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "request_", "rest", "lists"),
     [
-        ("raw -is:mine", "-is:mine"),
-        ("-is:favorite tag:x", "-is:favorite"),
-        ("is:mine is:shared", "is:shared"),
-        ("is:archived -is:archived", "is:archived"),
-        ("-is:shared", "-is:shared"),
-        ("raw -is:writable", "-is:writable"),
+        ("raw -is:mine", _ask(query="raw"), "-is:mine", ("mine",)),
+        ("-is:favorite tag:x", _ask(query="tag:x"), "-is:favorite tag:x", ("favorite",)),
+        ("is:mine is:shared", _ask(ownership=Ownership.OWNED), "is:shared", ("shared",)),
+        ("is:archived -is:archived", _ask(archived=True), "-is:archived", ()),
+        ("-is:shared", _ask(), "-is:shared", ("shared",)),
+        ("raw -is:writable", _ask(query="raw"), "-is:writable", ("mine",)),
     ],
 )
-def test_what_neither_the_platform_nor_its_answer_can_tell_is_a_mistake(
-    text: str, place: str
+def test_what_no_answer_tells_is_a_list_of_its_own(
+    text: str, request_: SearchRequest, rest: str, lists: tuple[str, ...]
 ) -> None:
-    with pytest.raises(QueryError, match="replies don't include it") as caught:
-        platform_part(parse_query(text))
-    error = caught.value
-    assert error.text[error.start : error.end] == place
-    assert "--remote" in error.hint
+    part = platform_part(parse_query(text))
+    assert (part.request, format_query(part.rest), part.lists) == (request_, rest, lists)
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("é raw", _ask(query="raw")),
+        ("name:café name:x", _ask()),
+        ("name:glob(caf*é*x)", _ask(query="name:caf")),
+        ('tag:all(é,x) "subject id":=é', _ask(filters=(SearchFilter("tags", "x"),))),
+        ("0a1b2c raw", _ask(query="raw")),
+        ("type:capsule", _ask()),
+        ("type:model", _ask(type="model")),
+    ],
+)
+def test_what_the_platform_may_find_less_of_is_not_sent(text: str, request_: SearchRequest) -> None:
+    part = platform_part(parse_query(text), SCHEMA, NOW)
+    assert part.request == request_
+    assert part.is_whole is (text == "type:model")
+
+
+def test_what_only_some_platforms_know_is_left_out_on_request() -> None:
+    query = parse_query('type:model is:external tag:all(a,b) raw "age":>3')
+    part = platform_part(query, SCHEMA, NOW, plain=True)
+    assert part.request == _ask(query="raw")
+    assert {format_term(each) for each in part.rest.terms} == {
+        "type:model", "is:external", "tag:all(a,b)", '"age":>3',
+    }  # fmt: skip
 
 
 def test_what_a_search_finds_is_marked_by_it() -> None:

@@ -48,7 +48,7 @@ async def mark_all(screen: Workbench) -> None:
     """Mark everything that the search finds."""
     query = screen.state.browsing.query
     judged = query if query.terms else Query((Flag("archived", negated=True),))
-    fit = fit_query(judged, time.time())
+    fit = fit_query(await screen.library.assets.read_types(judged), time.time())
     screen.state.marked.add(await screen.library.assets.window(query, limit=ALL), fit)
     screen.show_marks()
 
