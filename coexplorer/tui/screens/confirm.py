@@ -59,22 +59,25 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         self._read: int | None = 0
         self._entered = False
         self._judged = ""
+        self._rule, self._footer = Rule(), Footer()
+        self._gone, self._sign, self._wrong = Lines(), Lines(id="sign"), Lines()
+        self._field = Field("confirm")
 
     def compose(self) -> ComposeResult:
         """What will be gone, and the field."""
         with Vertical(id="question"):
-            yield Rule()
-            yield Lines(id="gone")
+            yield self._rule
+            yield self._gone
             with Horizontal():
-                yield Lines(id="sign")
-                yield Field("confirm")
-            yield Lines(id="wrong")
-            yield Footer()
+                yield self._sign
+                yield self._field
+            yield self._wrong
+            yield self._footer
 
     def on_mount(self) -> None:
         """Show what will be gone, and ask the platform whether that is still so."""
-        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
-        self.set_focus(self.query_one(Field))
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self.set_focus(self._field)
         self.start("look", self._look)
 
     def iter_footer(self) -> list[Command]:
@@ -110,25 +113,25 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
             many = len(doomed.known)
             what = f"{self._read:,} of {plural(many, 'asset')}" if many > 1 else "it"
             reading = f"Reading {what} from the platform, to show what is there now…"
-        self.query_one(Rule).show_title("Delete permanently")
+        self._rule.show_title("Delete permanently")
         room = self.app.size.height - CHROME
         lines = build_deletion(
             doomed, self.app.size.width, reading=reading, note=self._note, most=room
         )
-        self.query_one("#gone", Lines).show(lines)
+        self._gone.show(lines)
         sign = f" type {doomed.words}: " if doomed.records else " "
-        self.query_one("#sign", Lines).styles.width = len(sign)
-        self.query_one("#sign", Lines).show([((sign, Role.LABEL),)])
+        self._sign.styles.width = len(sign)
+        self._sign.show([((sign, Role.LABEL),)])
 
     def _say_wrong(self, text: str) -> None:
-        self.query_one("#wrong", Lines).show([((f"  {text}", Role.BAD),)])
+        self._wrong.show([((f"  {text}", Role.BAD),)])
 
     def on_text_typed(self, event: TextTyped) -> None:
         """What was said is about words that stand there no more."""
         event.stop()
         if event.text != self._judged:
             self._entered = False
-            self.query_one("#wrong", Lines).show([()])
+            self._wrong.show([()])
 
     def on_text_entered(self, event: TextEntered) -> None:
         """Compare the words."""

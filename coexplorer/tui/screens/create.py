@@ -99,18 +99,19 @@ class CreateScreen(CommandScreen[Record | None]):
         self._key = FormField("key", "access key id", secret=True)
         self._secret = FormField("secret", "secret access key", secret=True)
         self._told = Lines(id="told")
+        self._rule, self._metadata = Rule(), Vertical(id="metadata")
         self._prompt = Prompt()
         self._footer = Footer()
 
     def compose(self) -> ComposeResult:
         """The form, the messages, the keys."""
         with Vertical(id="form"):
-            yield Rule()
+            yield self._rule
             with VerticalScroll(can_focus=False):
                 yield from self._rows.values()
                 yield self._choices
                 yield from self._source_rows
-                yield Vertical(id="metadata")
+                yield self._metadata
             yield self._told
             yield self._prompt
             yield self._footer
@@ -135,7 +136,7 @@ class CreateScreen(CommandScreen[Record | None]):
 
     def on_resize(self) -> None:
         """Fit to the width."""
-        self.query_one(Rule).show_title("New asset")
+        self._rule.show_title("New asset")
 
     def _show_keys(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
@@ -151,7 +152,6 @@ class CreateScreen(CommandScreen[Record | None]):
     async def _load_keys(self) -> None:
         """Add a row for each key of the custom metadata, as the deployment's schema has them."""
         self._schema = await self._library.platform.metadata_schema()
-        place = self.query_one("#metadata", Vertical)
         for each in self._schema.fields:
             name = f"metadata.{each.name}"
             label = f"{each.name}{' *' if each.required else ''}"
@@ -159,7 +159,9 @@ class CreateScreen(CommandScreen[Record | None]):
             self._keys[name] = row
             choices = Choices()
             row.field.use_choices(choices)
-            await place.mount(row, choices)
+            if not self._metadata.is_attached:
+                return  # left meanwhile
+            await self._metadata.mount(row, choices)
         if self._first in self._keys:
             self._go_to(self._first)
 

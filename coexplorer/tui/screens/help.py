@@ -31,22 +31,26 @@ class HelpScreen(CommandScreen[None]):
     scope: ClassVar[Scope] = Scope.FORM
     DEFAULT_CSS = "HelpScreen Details { height: 1fr; }"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._rule, self._details, self._footer = Rule(), Details(), Footer()
+
     def compose(self) -> ComposeResult:
         """A rule and the lines."""
-        yield Rule()
-        yield Details()
-        yield Footer()
+        yield self._rule
+        yield self._details
+        yield self._footer
 
     def on_mount(self) -> None:
         """Take the focus, so that arrows scroll."""
-        self.set_focus(self.query_one(Details))
-        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self.set_focus(self._details)
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:
         """Fit the lines to the width."""
-        self.query_one(Rule).show_title("Keys")
+        self._rule.show_title("Keys")
         cells = self.app.size.width
-        self.query_one(Details).show(build_help(self.coexplorer.keymap, cells))
+        self._details.show(build_help(self.coexplorer.keymap, cells))
 
     def iter_footer(self) -> list[Command]:
         """Offer to leave; nothing else can be done here."""

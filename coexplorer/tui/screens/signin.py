@@ -42,26 +42,27 @@ class SignInScreen(CommandScreen[bool]):
         self._error = error
         self._token = FormField("token", "access token (cop_…)", secret=True)
         self._told = Lines(id="told")
+        self._rule, self._why, self._footer = Rule(), Lines(id="why"), Footer()
         self._said: tuple[str, Role] = ("", Role.DIM)
 
     def compose(self) -> ComposeResult:
         """Why, where, the token."""
-        yield Rule()
-        yield Lines(id="why")
+        yield self._rule
+        yield self._why
         yield self._token
         yield self._told
         yield Lines(id="room")
-        yield Footer()
+        yield self._footer
 
     def on_mount(self) -> None:
         """Say why."""
         self._show_why()
         self.set_focus(self._token.field)
-        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
 
     def on_resize(self) -> None:
         """Fit to the width."""
-        self.query_one(Rule).show_title(f"Sign in to {self._settings.domain}")
+        self._rule.show_title(f"Sign in to {self._settings.domain}")
         self._show_why()
         self._tell(*self._said)
 
@@ -70,7 +71,7 @@ class SignInScreen(CommandScreen[bool]):
         said = [(f"{self._error.message}.", Role.BAD)] if self._error else []
         said += [(make, Role.TEXT), ("What you were typing is kept.", Role.DIM)]
         lines = [line for text, role in said for line in self._wrap(text, role)]
-        self.query_one("#why", Lines).show([*lines, ()])
+        self._why.show([*lines, ()])
 
     def _wrap(self, text: str, role: Role) -> list[Line]:
         return [((part, role),) for part in wrap(clean(text), max(1, self.app.size.width))]

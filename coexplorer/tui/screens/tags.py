@@ -54,25 +54,27 @@ class TagsScreen(CommandScreen[str | None]):
         self._trouble = ""
         self._tags: list[tuple[str, int]] | None = None  # still being read
         self._entered: str | None = None
+        self._rule, self._sign, self._footer = Rule(), Lines(id="tags-sign"), Footer()
+        self._choices = Choices(fills=True)
+        self._field = Field("tag", self._choices)
+        self._field.is_filter = True
 
     def compose(self) -> ComposeResult:
         """A field that narrows, and the tags."""
         with Vertical(id="tags-panel"):
-            yield Rule()
+            yield self._rule
             with Horizontal():
-                yield Lines(id="tags-sign")
-                yield Field("tag")
-            yield Choices(fills=True)
-            yield Footer()
+                yield self._sign
+                yield self._field
+            yield self._choices
+            yield self._footer
 
     def on_mount(self) -> None:
         """Read the tags."""
-        self.query_one("#tags-sign", Lines).show([(("/ ", Role.LABEL),)])
-        self.query_one(Footer).show_commands(self.iter_footer(), self.coexplorer.keymap)
-        self.query_one(Field).use_choices(self.query_one(Choices))
-        self.query_one(Field).is_filter = True
-        self.set_focus(self.query_one(Field))
-        self.query_one(Rule).show_title("tags")
+        self._sign.show([(("/ ", Role.LABEL),)])
+        self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
+        self.set_focus(self._field)
+        self._rule.show_title("tags")
         self._offer()
         self.start("tags", self._load)
 
@@ -86,7 +88,7 @@ class TagsScreen(CommandScreen[str | None]):
             raise
         self._tags = tags
         of = " of what is found" if self._searching else ""
-        self.query_one(Rule).show_title(f"{len(tags):,} tags{of}")
+        self._rule.show_title(f"{len(tags):,} tags{of}")
         self._offer()
         if self._entered is not None:
             self._take(self._entered)
@@ -94,7 +96,7 @@ class TagsScreen(CommandScreen[str | None]):
 
     def _offer(self) -> None:
         """Offer what fits what is typed by now, or say why there is nothing."""
-        field = self.query_one(Field)
+        field = self._field
         folded = field.value.casefold()
         fitting = [(tag, count) for tag, count in self._tags or () if folded in tag.casefold()]
         choices = [Choice(tag, text=f"{count:>7,}  {tag}") for tag, count in fitting]
@@ -121,14 +123,14 @@ class TagsScreen(CommandScreen[str | None]):
             self._take(event.text)
 
     def _take(self, text: str) -> None:
-        chosen = self.query_one(Choices).chosen
+        chosen = self._choices.chosen
         if text in {tag for tag, _ in self._tags or ()}:
             self.dismiss(text)
         elif chosen is not None and text.casefold() in chosen.value.casefold():
             self.dismiss(chosen.value)
         else:
             self._offer()  # what is typed may not have been looked for yet
-            chosen = self.query_one(Choices).chosen
+            chosen = self._choices.chosen
             if chosen is not None:
                 self.dismiss(chosen.value)
             else:

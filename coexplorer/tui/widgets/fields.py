@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.css.query import NoMatches
 from textual.widgets import TextArea
 
 from coexplorer.fields import (
@@ -134,6 +133,13 @@ class FieldsEditor(Vertical):
         self._start = mine or base
         self._first = first
         self._shown = self._show(self._start)
+        # Held, not looked up: they may be asked for before they are there, and once they are gone.
+        self._choices = {row.name: Choices() for row in self._rows if self._is_completed(row)}
+        self._widgets = {row.name: self._build_field(row) for row in self._rows}
+
+    @staticmethod
+    def _is_completed(row: EditableField) -> bool:
+        return row.name == "tags" or row.kind is FieldKind.KEY
 
     def _show(self, fields: Fields) -> dict[str, str]:
         return {row.name: self._show_row(row, fields) for row in self._rows}
@@ -159,40 +165,32 @@ class FieldsEditor(Vertical):
                 label.add_class("label")
                 label.show([((fit(clean(field.title), LABEL - 1) + " ", Role.LABEL),)])
                 yield label
-                yield from self._compose_field(field)
-            if field.name == "tags":
-                yield Choices(id="tag-choices")
-            elif field.kind is FieldKind.KEY:
-                yield Choices(id=f"{self._id_of(field.name)}-choices")
+                yield self._widgets[field.name]
+            if field.name in self._choices:
+                yield self._choices[field.name]
 
-    def _compose_field(self, of: EditableField) -> Iterator[Field | DescriptionArea]:
+    def _build_field(self, of: EditableField) -> Field | DescriptionArea:
         name = of.name
         if of.kind is FieldKind.TEXT:
             area = DescriptionArea(self._shown[name], id=self._id_of(name), compact=True)
             area.cursor_blink = False
             # The area has line ends of one kind: where nobody typed, nothing has changed.
             self._shown[name] = area.text
-            yield area
-        else:
-            is_set = of.kind is FieldKind.SET
-            field = Field(
-                name,
-                value=self._shown[name],
-                leaves=False,
-                separator=", " if is_set else "",
-                paste=join_pasted if is_set else join_lines,
-            )
-            field.id = self._id_of(name)
-            yield field
+            return area
+        is_set = of.kind is FieldKind.SET
+        field = Field(
+            name,
+            self._choices.get(name),
+            value=self._shown[name],
+            leaves=False,
+            separator=", " if is_set else "",
+            paste=join_pasted if is_set else join_lines,
+        )
+        field.id = self._id_of(name)
+        return field
 
     def on_mount(self) -> None:
         """Put the cursor into the wanted field."""
-        self.query_one("#field-tags", Field).use_choices(self.query_one("#tag-choices", Choices))
-        for row in self._rows:
-            if row.kind is FieldKind.KEY:
-                place = f"#{self._id_of(row.name)}"
-                choices = self.query_one(f"{place}-choices", Choices)
-                self.query_one(place, Field).use_choices(choices)
         self.focus_field(self._first)
 
     def on_resize(self) -> None:
@@ -201,15 +199,24 @@ class FieldsEditor(Vertical):
 
     def _show_cursor(self) -> None:
         if self.is_attached:
-            self.query_one(f"#{self._id_of(self.at)}").scroll_visible(animate=False, immediate=True)
+            self._widgets[self.at].scroll_visible(animate=False, immediate=True)
 
     def offer_tags(self, choices: Sequence[Choice], *, of: str, span: tuple[int, int]) -> None:
         """Offer tags; see `Field.offer`."""
-        self.query_one("#field-tags", Field).offer(choices, of=of, span=span)
+        self._offer("tags", choices, of=of, span=span)
+
+    def _offer(
+        self, name: str, choices: Sequence[Choice], *, of: str, span: tuple[int, int]
+    ) -> None:
+        field = self._widgets[name]
+        if isinstance(field, Field):
+            field.offer(choices, of=of, span=span)
 
     def focus_field(self, name: str) -> None:
         """Go to a field; at the end of its text."""
-        widget = self.query_one(f"#{self._id_of(name)}")
+        if not self.is_attached or not self.display:
+            return  # closed before it was there
+        widget = self._widgets[name]
         self.screen.set_focus(widget)  # at once: keys typed ahead follow
         if isinstance(widget, Field):
             widget.enter()
@@ -244,13 +251,8 @@ class FieldsEditor(Vertical):
         return self.is_mounted and not tidy_fields(self.mine, self.base).same_as(self.base)
 
     def _text(self, name: str) -> str:
-        try:
-            widget = self.query_one(f"#{self._id_of(name)}")
-            if isinstance(widget, DescriptionArea):
-                return widget.text
-            return self.query_one(f"#{self._id_of(name)}", Field).value
-        except NoMatches:
-            return self._shown[name]
+        widget = self._widgets[name]
+        return widget.text if isinstance(widget, DescriptionArea) else widget.value
 
     def save(self) -> None:
         """Say that the fields are to be saved."""
@@ -274,8 +276,7 @@ class FieldsEditor(Vertical):
         if row.kind is FieldKind.KEY:
             of_schema = self._schema.find(row.part or "")
             choices, span = offer_values(of_schema, event.text, event.cursor)
-            field = self.query_one(f"#{self._id_of(event.field)}", Field)
-            field.offer(choices, of=event.text, span=span)
+            self._offer(event.field, choices, of=event.text, span=span)
 
     def on_field_left(self, event: FieldLeft) -> None:
         """Follow what is posted instead of a field's own messages."""
