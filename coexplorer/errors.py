@@ -231,6 +231,10 @@ class ConfigError(CoexplorerError):
     """A setting, a profile or a token source is missing or wrong."""
 
 
+class OtherPerson(ConfigError):
+    """A token is another person's than what is known and what waits to be sent."""
+
+
 class DocumentError(CoexplorerError):
     """A text of many assets can't be read: a document edited by hand, or a list.
 

@@ -42,10 +42,12 @@ class ProbeResult(msgspec.Struct, frozen=True):
     Attributes:
         dialect: How its search is spoken to.
         user: The owner of what is the token's own; empty: it has nothing, or no owner is told.
+        owns: An asset of the token's own; empty: it has none.
     """
 
     dialect: Dialect
     user: str
+    owns: str = ""
 
 
 async def try_way(base_url: str, *, limit_s: float) -> Way:
@@ -83,7 +85,9 @@ async def ask_platform(base_url: str, token: Secret, *, limit_s: float) -> Probe
     async with Client(base_url, token, patience=_ONCE, timeouts=timeouts) as client:
         dialect = await client.fetch_dialect()
         first = await find_first(client, SearchRequest(ownership=Ownership.OWNED))
-        return ProbeResult(dialect, "" if first is None else first.owner)
+        if first is None:
+            return ProbeResult(dialect, "")
+        return ProbeResult(dialect, first.owner, first.id)
 
 
 async def find_first(client: Client, request: SearchRequest) -> Asset | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import click
+import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.exits import leave
@@ -29,6 +30,7 @@ from coexplorer.config.environment import (
     find_credentials,
 )
 from coexplorer.config.file import DEMO, Profile, check_profile_name, load_config_file
+from coexplorer.config.paths import name_in_shell
 from coexplorer.config.settings import build_settings, find_default, keyring_account
 from coexplorer.config.tokens import (
     GivenToken,
@@ -40,15 +42,19 @@ from coexplorer.config.tokens import (
     remove_from_keyring,
     save_in_keyring,
 )
-from coexplorer.errors import ConfigError
+from coexplorer.errors import ConfigError, FileTrouble
 from coexplorer.models import Secret
+from coexplorer.text import plural
 from coexplorer.written import unwrap_token
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from coexplorer.cli.account import Checked
+    from coexplorer.config.people import Person
     from coexplorer.library import Library
+    from coexplorer.library.people import SignedIn
+    from coexplorer.models import Asset
 
 
 @click.command("login")
@@ -110,9 +116,14 @@ def login_command(
         token=None if token_command or in_keyring else token,
         token_command=token_command,
     )
-    rows = _check(profile, address, token)
+    first, told = _check(profile, address, token)
+    replaced = load_config_file(find_paths().config_file).profiles.get(name)
+    signed_in = _note_person(profile, address, token, first)
     _save(profile, address, token if in_keyring else None, make_default=make_default)
-    print_line(f"signed in to {address.domain} as profile {name}: {rows}")
+    print_line(f"signed in to {address.domain} as profile {name}: {told}")
+    if replaced is not None and parse_domain(replaced.domain) != address:
+        warn(f"profile {name} was for {parse_domain(replaced.domain).domain} until now")
+    _tell_former(name, signed_in)
     default = find_default(load_config_file(find_paths().config_file))
     if default is None:
         note("none of your profiles is the default: coexplorer config set default_profile NAME")
@@ -183,20 +194,54 @@ def _token_source(token_command: str | None, token_file: Path | None) -> TokenSo
     return GivenToken("what you typed", Secret(unwrap_token(typed)))
 
 
-def _check(profile: Profile, address: Address, token: Secret) -> str:
-    """Ask the platform for one row, and say who the user is as far as it tells.
+def _build_settings(profile: Profile, address: Address, token: Secret) -> Settings:
+    """Return the settings of a profile that is not saved yet."""
+    paths = find_paths()
+    source = GivenToken("what you gave", token)
+    return build_settings(paths, load_config_file(paths.config_file), profile, address, (source,))
+
+
+def _check(profile: Profile, address: Address, token: Secret) -> tuple[Asset | None, str]:
+    """Ask the platform for what is the user's own; return the first of it, and a sentence.
 
     Raises:
         ApiError: The platform does not take the token, or can't be reached.
     """
-    settings = build_settings(
-        find_paths(),
-        load_config_file(find_paths().config_file),
-        profile,
-        address,
-        (GivenToken("what you gave", token),),
+    return _Probe(_build_settings(profile, address, token)).ask()
+
+
+def _note_person(
+    profile: Profile, address: Address, token: Secret, first: Asset | None
+) -> SignedIn:
+    from coexplorer.library.people import sign_in_person
+
+    def ask_same(former: Person) -> bool:
+        who = former.user or "you"
+        return sys.stdin.isatty() and confirm(
+            f"It can't be told whose token this is. Was it {who} who used profile {profile.name}"
+            " before, and is it the same person now?"
+        )
+
+    settings = _build_settings(profile, address, token)
+    user, owns = ("", "") if first is None else (first.owner, first.id)
+    return sign_in_person(settings, token, user, owns, ask_same=ask_same)
+
+
+def _tell_former(name: str, signed_in: SignedIn) -> None:
+    """Say that somebody else had the profile, and where what is theirs is."""
+    from coexplorer.library.inspection import inspect_journal
+
+    former, settings = signed_in.former, signed_in.former_settings
+    if former is None or settings is None:
+        return
+    who = former.user or "another person, as far as can be told"
+    found = inspect_journal(settings.journal_path, limit_s=1.0)
+    unsent = f", with {plural(found.waiting, 'unsent change')}" if found and found.waiting else ""
+    warn(
+        f"profile {name} was used by {who}: their list of assets and their log{unsent} are kept"
+        " apart, and are theirs again when they sign in; to remove their list:"
+        f" rm {name_in_shell(settings.catalog_path)}*"
     )
-    return _Probe(settings).ask()
 
 
 class _Probe:
@@ -205,26 +250,36 @@ class _Probe:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def ask(self) -> str:
-        """Return what the platform tells of the user."""
+    def ask(self) -> tuple[Asset | None, str]:
+        """Return an asset that the user owns, if there is one, and a sentence about the user."""
+        from tempfile import TemporaryDirectory
+
         from coexplorer.library import open_library
 
-        async def main() -> str:
-            async with open_library(self._settings, origin="cli") as library:
+        async def main(folder: Path) -> tuple[Asset | None, str]:
+            settings = msgspec.structs.replace(
+                self._settings,
+                catalog_path=folder / "catalog.sqlite3",
+                journal_path=folder / "journal.sqlite3",
+                people_file=None,
+            )
+            async with open_library(settings, origin="cli") as library:
                 return await telling_waits(library, lambda: _describe_user(library))
 
-        return run_async(main)
+        # Nobody knows yet whose it is, so nothing that is kept is touched.
+        with TemporaryDirectory(prefix="coexplorer-") as folder:
+            return run_async(lambda: main(Path(folder)))
 
 
-async def _describe_user(library: Library) -> str:
+async def _describe_user(library: Library) -> tuple[Asset | None, str]:
     from coexplorer.models import Ownership, SearchRequest
 
     mine = await library.platform.find_first(SearchRequest(ownership=Ownership.OWNED))
     if mine is not None:
-        return f"you are {mine.owner}" if mine.owner else "you own assets there"
+        return mine, f"you are {mine.owner}" if mine.owner else "you own assets there"
     if await library.platform.find_first(SearchRequest()) is not None:
-        return "you can see other people's assets but own none"
-    return "no assets are there for you yet"
+        return None, "you can see other people's assets but own none"
+    return None, "no assets are there for you yet"
 
 
 def _save(
@@ -246,19 +301,38 @@ def _save(
 def logout_command(invocation: Invocation) -> None:
     """Forget the profile that --profile names (or the only one), and its token.
 
-    The local catalog and the log stay on this machine; the command tells you where they are.
+    The local catalog is removed. The log stays on this machine, as it may hold changes that were
+    not sent; the command tells you where it is.
     """
     from coexplorer.config.write import remove_profile
+    from coexplorer.library.inspection import inspect_journal
 
     settings = invocation.load_settings()
     if not settings.saved:
         raise ConfigError(f"profile {settings.profile} is not kept in config.toml")
     remove_profile(settings.paths, settings.profile)
     remove_from_keyring(keyring_account(settings.profile, settings.domain))
-    print_line(f"forgot profile {settings.profile} and its token")
-    for path in (settings.catalog_path, settings.journal_path):
-        if os.path.lexists(path):
-            note(f"still here: {path}")
+    _remove_catalog(settings)
+    print_line(f"forgot profile {settings.profile}, its token and its list of assets")
+    if os.path.lexists(settings.journal_path):
+        found = inspect_journal(settings.journal_path, limit_s=1.0)
+        there = name_in_shell(settings.journal_path)
+        print_line(
+            f"{plural(found.waiting, 'unsent change')} can be sent when you sign in again: {there}"
+            if found is not None and found.waiting
+            else f"the log of your changes is still here; to remove it: rm {there}*"
+        )
+
+
+def _remove_catalog(settings: Settings) -> None:
+    """Remove what is known of assets, and the screen that the app would open with."""
+    catalog = settings.catalog_path
+    paths = [catalog.with_name(f"{catalog.name}{end}") for end in ("", "-wal", "-shm")]
+    for path in (*paths, settings.paths.cache_dir / "frame"):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise FileTrouble.of(path, "removed", error) from None
 
 
 @click.command("profiles")

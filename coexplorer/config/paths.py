@@ -45,13 +45,17 @@ class Paths(msgspec.Struct, frozen=True):
         """Where ``--debug`` writes."""
         return self.state_dir / "debug.log"
 
-    def catalog_file(self, profile: str, domain: str) -> Path:
-        """Return the catalog's path: one for each profile and domain."""
-        return self.cache_dir / "catalogs" / f"{_file_stem(profile, domain)}.sqlite3"
+    def catalog_file(self, profile: str, domain: str, person: int = 0) -> Path:
+        """Return the catalog's path: one for each profile, domain and person who signed in."""
+        return self.cache_dir / "catalogs" / f"{_file_stem(profile, domain, person)}.sqlite3"
 
-    def journal_file(self, profile: str, domain: str) -> Path:
-        """Return the journal's path: one for each profile and domain, like the catalog's."""
-        return self.state_dir / "journals" / f"{_file_stem(profile, domain)}.sqlite3"
+    def journal_file(self, profile: str, domain: str, person: int = 0) -> Path:
+        """Return the journal's path: one for each of them, like the catalog's."""
+        return self.state_dir / "journals" / f"{_file_stem(profile, domain, person)}.sqlite3"
+
+    def people_file(self, profile: str, domain: str) -> Path:
+        """Return where it is written down who signed in: see `coexplorer.config.people`."""
+        return self.state_dir / "journals" / f"{_file_stem(profile, domain)}.people.json"
 
 
 _NO_HOME = ConfigError(
@@ -194,6 +198,7 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-def _file_stem(profile: str, domain: str) -> str:
-    """Name profile and domain in a file's name; a port's colon is no good on some disks."""
-    return f"{profile}@{domain.replace(':', '_').strip('[]')}"
+def _file_stem(profile: str, domain: str, person: int = 0) -> str:
+    """Name profile, domain and person in a file's name; a port's colon is bad on some disks."""
+    number = f"~{person}" if person else ""
+    return f"{profile}@{domain.replace(':', '_').strip('[]')}{number}"

@@ -20,6 +20,7 @@ from coexplorer.config.file import (
     load_config_file,
 )
 from coexplorer.config.paths import Paths, expand_home, find_paths
+from coexplorer.config.people import People, load_people
 from coexplorer.config.tokens import (
     FirstOf,
     GivenToken,
@@ -56,6 +57,9 @@ class Settings(msgspec.Struct, frozen=True):
         mount_folder: Where `M` mounts.
         domain_from: Variable of the environment that names the platform; empty: none does.
         saved: True when the profile is in ``config.toml``, so that things can be remembered there.
+        people_file: Who signed in with this profile; None: it is always the same person.
+        person: The number of who is meant, in the names of the catalog and the journal.
+        is_newcomer: The token was never seen: it may be of somebody who has another number.
         warnings: Sentences about settings that have no effect; for front ends to show once.
         notices: Other sentences for the app to open with.
     """
@@ -75,6 +79,9 @@ class Settings(msgspec.Struct, frozen=True):
     views: dict[str, str] = {}
     saved: bool = False
     domain_from: str = ""
+    people_file: Path | None = None
+    person: int = 0
+    is_newcomer: bool = False
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -96,6 +103,16 @@ class Settings(msgspec.Struct, frozen=True):
         if label == "the demo":
             return "end the demo and start it again: coexplorer demo"
         return f"the token comes from {label}: put one there that works, with the datasets scope"
+
+    def for_person(self, number: int) -> Settings:
+        """Return the same for a person who signed in with this profile."""
+        return msgspec.structs.replace(
+            self,
+            catalog_path=self.paths.catalog_file(self.profile, self.domain, number),
+            journal_path=self.paths.journal_file(self.profile, self.domain, number),
+            person=number,
+            is_newcomer=False,
+        )
 
     def load_token(self) -> Secret:
         """Return the token. May block (a program that asks, a keyring): call it in a thread.
@@ -273,7 +290,7 @@ def build_settings(
     folder = Path(profile.mount_folder or f"~/codeocean/{profile.name}")
     with contextlib.suppress(ConfigError):  # no home: told where somebody wants to mount there
         folder = expand_home(folder)
-    return Settings(
+    settings = Settings(
         profile=profile.name,
         base_url=address.base_url,
         domain=address.domain,
@@ -288,8 +305,44 @@ def build_settings(
         columns=config.columns,
         views=profile.views,
         saved=profile.name in config.profiles,
+        people_file=paths.people_file(profile.name, address.domain),
         warnings=config.warnings,
     )
+    return settings if profile.name == DEMO else _find_person(settings, sources)
+
+
+def _find_person(settings: Settings, sources: tuple[TokenSource, ...]) -> Settings:
+    """Return the settings with the files of the person whose token it is, as far as that is known.
+
+    What a program or a keyring has is not read here: that may take long, or ask for a passphrase.
+    """
+    people = load_people(settings.people_file) if settings.people_file else People()
+    if not people.persons:
+        return settings
+    token = _read_quickly(sources)
+    known = None if token is None else people.find_token(token)
+    if token is None or known is not None:
+        return settings.for_person(people.current if known is None else known.number)
+    new = settings.for_person(people.next_number)
+    told = (
+        f"profile {settings.profile} has a new token: if it is not of the same person as before,"
+        " nothing that was known is shown, and nothing that waited is sent"
+    )
+    return msgspec.structs.replace(new, is_newcomer=True, warnings=(*settings.warnings, told))
+
+
+def _read_quickly(sources: tuple[TokenSource, ...]) -> Secret | None:
+    """Return the token, if it stands in a file or came with the settings; None: it may not."""
+    for source in sources:
+        is_here = isinstance(source, GivenToken) or (
+            isinstance(source, TokenFile) and source.path.is_file()
+        )
+        if is_here:
+            with contextlib.suppress(ConfigError):  # said where it is used
+                return source.load()
+        if isinstance(source, TokenCommand):
+            return None
+    return None
 
 
 def _name_after(address: Address) -> str:

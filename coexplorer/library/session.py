@@ -17,6 +17,7 @@ from coexplorer.library.events import RateLimitWaited
 from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
 from coexplorer.library.opening import open_catalog
+from coexplorer.library.people import check_person, find_person
 from coexplorer.models import Reach, Secret
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ async def open_library(
 ) -> AsyncIterator[Library]:
     """Open the library of a profile; everything ends with the context.
 
-    Nothing is asked of the network here, and httpx is not even imported until it is needed. A
-    catalog that can't be used is bypassed: `Library.status` says so in one line. So it does of a
-    journal that can't be written: everything can be read then, and a change raises `JournalError`.
+    Nothing is asked of the network here, unless nobody had this token before, and httpx is not even
+    imported until it is needed. A catalog that can't be used is bypassed: `Library.status` says so
+    in one line. So it does of a journal that can't be written: everything can be read then, and a
+    change raises `JournalError`.
     What an earlier session left half done is settled as far as this machine knows: see
     `Log.unsent`.
 
@@ -63,6 +65,8 @@ async def open_library(
         JournalError: The journal can't be written, and must be.
         CatalogError: The catalog can't be used, and there is no room for another either.
     """
+    if not offline:
+        settings = await find_person(settings)
     async with AsyncExitStack() as stack:
         catalog, problem = open_catalog(settings.catalog_path, stack, offline=offline)
         journal = Journal(settings.journal_path, origin=origin, must_write=must_write)
@@ -106,6 +110,7 @@ async def _build_client(
 
     if token is None:
         token = await anyio.to_thread.run_sync(settings.load_token)
+    await check_person(settings, token)
     return Client(
         settings.base_url,
         token,

@@ -278,5 +278,6 @@ async def sign_in(address: Address, token: Secret) -> Settings:
     settings = build_settings(paths, load_config_file(paths.config_file), profile, address, given)
     async with open_library(settings, origin="tui") as library:
         await library.platform.sign_in(token)
+        settings = library.settings
     save_profile(paths, profile)
     return msgspec.structs.replace(settings, saved=True)

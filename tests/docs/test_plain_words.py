@@ -48,7 +48,7 @@ STRANGE = {
     r"is rebuilt from": "has been rebuilt",
     r"nothing (?:that is )known": "unknown",
     r"waits for you\b": "is waiting",
-    r"(?:keep|by|commas or) blanks": "spaces",
+    r"(?:keep|separated by|commas or) blanks": "spaces",
     r"says (?:any|no)thing there": "has a value; has no value",
     r"as any other": "like any other",
     r"(?:was|is|were|be) (?:already so|so already)": "already set; already that way",

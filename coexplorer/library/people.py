@@ -1,0 +1,189 @@
+"""Whose token this is: before anything is read or sent for the wrong person.
+
+What is known of assets, and what waits to be sent, belongs to whoever signed in
+(`coexplorer.config.people`). A token that was never seen may be a new one of the same person:
+the platform is asked. Where it does not say who that is, they count as another person.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+
+import anyio.to_thread
+import msgspec
+
+from coexplorer.catalog import Catalog
+from coexplorer.config import Settings
+from coexplorer.config.people import People, Person, load_people, note_token
+from coexplorer.errors import CoexplorerError, OtherPerson
+from coexplorer.models import AssetId, Secret
+from coexplorer.query import parse_query
+
+_LIMIT_S = 30.0
+"""How long the platform may take to say whose a token is."""
+_log = logging.getLogger(__name__)
+
+
+async def find_person(settings: Settings) -> Settings:
+    """Return the settings with the files of whose token it is, where that was not clear yet.
+
+    If the platform can't be asked, nothing is known of them: the files are new ones.
+    """
+    if not settings.is_newcomer or settings.people_file is None:
+        return settings
+    try:
+        token = await anyio.to_thread.run_sync(settings.load_token)
+        number = await _ask_and_note(settings, token)
+    except CoexplorerError as error:
+        _log.info("whose token it is could not be asked: %s", error)
+        return settings
+    return settings.for_person(number)
+
+
+async def check_person(settings: Settings, token: Secret) -> None:
+    """Make sure that a token is of the person whose files these are, before anything is sent.
+
+    Raises:
+        OtherPerson: It is somebody else's, or the platform does not say whose.
+        ApiError: The platform can't be asked.
+    """
+    path = settings.people_file
+    if path is None:
+        return
+    people = await anyio.to_thread.run_sync(load_people, path)
+    known = people.find_token(token)
+    if not people.persons:
+        number = settings.person
+        await _note(settings, token, number, "")
+    elif known is not None:
+        number = known.number
+        if people.current != number:
+            await _note(settings, token, number, "")
+    else:
+        number = await _ask_and_note(settings, token)
+    if number != settings.person:
+        raise OtherPerson(
+            f"the token for {settings.domain} belongs to somebody else than the assets known here;"
+            " what is known of each is kept apart, and nothing was sent",
+            hint="start it again, or sign in with that token: coexplorer login",
+        )
+
+
+async def _ask_and_note(settings: Settings, token: Secret) -> int:
+    """Return the number of whose token it is, who may be new."""
+    from coexplorer.api.probe import ask_platform  # noqa: PLC0415 - httpx is needed seldom
+
+    if settings.people_file is None:
+        return settings.person
+    found = await ask_platform(settings.base_url, token, limit_s=_LIMIT_S)
+    user = found.user
+    people = await anyio.to_thread.run_sync(know_users, settings)
+    known = await anyio.to_thread.run_sync(_recognize, settings, people, user, found.owns)
+    number = people.next_number if known is None else known.number
+    await _note(settings, token, number, user)
+    return number
+
+
+async def _note(settings: Settings, token: Secret, number: int, user: str) -> None:
+    path = settings.people_file
+    if path is None:
+        return
+    try:
+        await anyio.to_thread.run_sync(note_token, path, token, number, user)
+    except OSError as error:
+        _log.warning("who signed in can't be written down: %s", error)
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """What came of signing in.
+
+    Attributes:
+        settings: With the files of who signed in.
+        former: Who had the profile before, if somebody else did.
+        former_settings: Theirs.
+    """
+
+    settings: Settings
+    former: Person | None = None
+    former_settings: Settings | None = None
+
+
+def sign_in_person(
+    settings: Settings,
+    token: Secret,
+    user: str,
+    owns: str,
+    *,
+    ask_same: Callable[[Person], bool],
+) -> SignedIn:
+    """Write down who signed in with a profile. Blocks.
+
+    Args:
+        settings: The profile's.
+        token: A token that the platform takes.
+        user: Whose it is; empty: the platform does not say.
+        owns: An asset that they own; empty: they own none.
+        ask_same: Asked where nobody can tell whether it is still the same person.
+    """
+    if settings.people_file is None:
+        return SignedIn(settings)
+    people = know_users(settings)
+    current = next((each for each in people.persons if each.number == people.current), None)
+    known = people.find_token(token) or _recognize(settings, people, user, owns)
+    if known is None and current is not None and not (user and current.user) and ask_same(current):
+        known = current
+    number = people.next_number if known is None else known.number
+    with contextlib.suppress(OSError):  # said by whatever is written next
+        note_token(settings.people_file, token, number, user)
+    mine = settings.for_person(number)
+    if current is None or current.number == number:
+        return SignedIn(mine)
+    return SignedIn(mine, current, settings.for_person(current.number))
+
+
+def know_users(settings: Settings) -> People:
+    """Return who signed in, with the names that only their catalogs tell. Blocks.
+
+    Somebody of an earlier version has files, and is not written down.
+    """
+    if settings.people_file is None:
+        return People()
+    people = load_people(settings.people_file)
+    first = settings.for_person(0)
+    if not people.persons and (first.catalog_path.exists() or first.journal_path.exists()):
+        people = People(persons=(Person(0),))
+    return msgspec.structs.replace(
+        people,
+        persons=tuple(
+            msgspec.structs.replace(
+                each, user=each.user or _read_user(settings.for_person(each.number))
+            )
+            for each in people.persons
+        ),
+    )
+
+
+def _recognize(settings: Settings, people: People, user: str, owns: str) -> Person | None:
+    """Return the person who is called so, or who owns that asset where no platform says more."""
+    if user or not owns:
+        return people.find_user(user)
+    for each in people.persons:
+        path = settings.for_person(each.number).catalog_path
+        if path.exists():
+            with contextlib.suppress(CoexplorerError), Catalog.open(path) as catalog:
+                record = catalog.get(AssetId(owns))
+                if record is not None and record.membership.mine:
+                    return each
+    return None
+
+
+def _read_user(settings: Settings) -> str:
+    """Return the owner of what is "mine" in a catalog; empty: it holds none."""
+    if not settings.catalog_path.exists():
+        return ""
+    with contextlib.suppress(CoexplorerError), Catalog.open(settings.catalog_path) as catalog:
+        for row in catalog.window(parse_query("is:mine is:any"), offset=0, limit=1, now=0.0):
+            return (row.owner or "").casefold()
+    return ""
