@@ -23,8 +23,6 @@ from coexplorer.lenient_json import clean_value, decode_json, decode_loosely, en
 from coexplorer.models import (
     Asset,
     AssetId,
-    AssetState,
-    AssetType,
     Excerpt,
     Provenance,
     SourceBucket,
@@ -112,8 +110,8 @@ def parse_asset(
     return Asset(
         id=AssetId(asset_id),
         **editable,
-        state=_enum(get("state"), "DATA_ASSET_STATE_") or AssetState.READY,
-        type=_enum(get("type"), "DATA_ASSET_TYPE_") or AssetType.DATASET,
+        state=_enum(get("state"), "DATA_ASSET_STATE_"),
+        type=_enum(get("type"), "DATA_ASSET_TYPE_"),
         failure_reason=_text(first_of(obj, "failure_reason")),
         created=read_time(get("created")),
         last_used=read_time(first_of(obj, "last_used") if last_used is None else last_used),
@@ -300,7 +298,8 @@ def _texts(value: object) -> tuple[str, ...]:
 def _enum(value: object, prefix: str) -> str:
     """Read ``ready`` and ``DATA_ASSET_STATE_READY`` alike; what is unknown stays, in lower case.
 
-    What is not a text is unknown too, and not the same as nothing.
+    What is not a text is unknown too, and not the same as nothing, which stays empty: nobody may
+    take an asset for ready because its state was left out.
     """
     if isinstance(value, (bool, dict, list)):
         return _show_odd(value)

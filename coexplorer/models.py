@@ -123,6 +123,7 @@ class Asset(Editable, frozen=True, kw_only=True):
     is not in here: see `Membership`.
 
     Attributes:
+        state: Empty when the platform did not say, which is not `ready`; the same for the type.
         created: Epoch seconds; None when the platform did not say.
         last_used: Epoch seconds; 0 means never used, None that the platform did not say.
         size_bytes: None when unknown.
@@ -497,6 +498,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         number: Stable in this catalog file, above 0: inode numbers can build on it.
+        type: Empty when the platform did not say; the same for the state.
         size_bytes: None when unknown.
         created: Epoch seconds; None when the platform did not say.
         last_used: Epoch seconds; 0 means never used.

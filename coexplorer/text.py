@@ -15,6 +15,9 @@ ELLIPSIS = "…"
 MAX_MARKS = 3
 """Combining marks that one character may carry; more is a prank that paints over its neighbors."""
 
+UNTOLD = "?"
+"""What stands for a word that the platform did not say."""
+
 _SELECTORS = range(0xFE00, 0xFE10)
 """Variation selectors: terminals disagree about the width that they give, so they are left out."""
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")

@@ -73,8 +73,10 @@ def _most_used(counted: tuple[str, int]) -> tuple[int, str]:
 
 _VALUES: Final = {
     "tag": "SELECT text FROM tag GROUP BY folded, text ORDER BY count(*) DESC, text",
-    "type": "SELECT type FROM asset GROUP BY type ORDER BY count(*) DESC, type",
-    "state": "SELECT state FROM asset GROUP BY state ORDER BY count(*) DESC, state",
+    "type": "SELECT type FROM asset WHERE type != '' GROUP BY type ORDER BY count(*) DESC, type",
+    "state": (
+        "SELECT state FROM asset WHERE state != '' GROUP BY state ORDER BY count(*) DESC, state"
+    ),
     "owner": (
         "SELECT owner FROM asset WHERE owner != '' GROUP BY owner ORDER BY count(*) DESC, owner"
     ),
@@ -269,7 +271,13 @@ def build_stats(
     chosen = _Chosen(connection, numbers)
     total = Share("all", len(chosen.sizes), sum(chosen.sizes))
     external = chosen.flagged("external", FLAG_BITS["external"])
-    groups = {name: _by_size(chosen.group(sql).values()) for name, sql in _GROUPS.items()}
+    groups = {
+        name: _by_size(
+            msgspec.structs.replace(each, label=each.label or _UNKNOWN)
+            for each in chosen.group(sql).values()
+        )
+        for name, sql in _GROUPS.items()
+    }
     return Stats(
         total=total,
         archived=chosen.flagged("archived", FLAG_BITS["archived"]),

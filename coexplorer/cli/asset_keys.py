@@ -63,8 +63,8 @@ def _of_origin(key: Key, take: Callable[[Provenance], str]) -> _AssetKey:
 _KEYS = (
     _plain(Key("id", Holds.TEXT, "The asset's id.")),
     _plain(Key("name", Holds.TEXT, "The asset's name.")),
-    _plain(Key("type", Holds.TEXT, "`dataset`, `result`, `combined` or `model`.")),
-    _plain(Key("state", Holds.TEXT, "`draft`, `ready` or `failed`.")),
+    _plain(Key("type", Holds.TEXT, "`dataset`, `result`, `combined`, `model`; empty: not known.")),
+    _plain(Key("state", Holds.TEXT, "`draft`, `ready` or `failed`; empty: not known.")),
     _plain(Key("size", Holds.BYTES, "Size of all its files.", nullable=True), "size_bytes"),
     _plain(Key("files", Holds.NUMBER, "Number of its files.", nullable=True)),
     _AssetKey(
@@ -76,7 +76,7 @@ _KEYS = (
         Key(
             "last_used",
             Holds.TIME,
-            "When it was last used; null: never.",
+            "When it was last used; null: never, or not known.",
             nullable=True,
             title="USED",
         ),

@@ -28,6 +28,7 @@ from coexplorer.cli.values import TEXT, FilledPath
 from coexplorer.errors import ConfigError, FileTrouble, TimeIsUp
 from coexplorer.fields import SETS_LAST, FieldKind, build_new_fields
 from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
+from coexplorer.text import UNTOLD
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -129,7 +130,7 @@ def create_command(
     record = invocation.run(work, deadline=deadline)
     if waits:
         if style is Format.TABLE:
-            print_line(f"created {record.asset.id} ({record.asset.state})")
+            print_line(f"created {record.asset.id} ({record.asset.state or UNTOLD})")
         _wait(invocation, [record.asset.id], deadline, style)
         return
     _print([record], style)
@@ -243,7 +244,9 @@ def _describe_rest(count: int, states: Sequence[str]) -> str:
     known = sorted(set(states))
     if len(states) < count or not known:
         return f"{plural(count, 'asset')} not ready"
-    return f"{plural(count, 'asset')} still in {' or '.join(known)}"
+    untold = "a state that the platform does not tell"
+    words = [untold if each == UNTOLD else each for each in known]
+    return f"{plural(count, 'asset')} still in {' or '.join(words)}"
 
 
 async def wait_for(
@@ -265,13 +268,18 @@ async def wait_for(
     import anyio
 
     def show(progress: ReadyProgress) -> None:
-        states[progress.asset_id] = progress.state
-        if progress.state != AssetState.DRAFT:
+        state = states[progress.asset_id] = progress.state or UNTOLD
+        if not progress.state:
+            warn_once(
+                f"the platform does not say in which state {progress.asset_id[:8]} is:"
+                " waiting until it says ready or failed"
+            )
+        elif progress.state != AssetState.DRAFT:
             warn_once(
                 f"{progress.asset_id[:8]} is in a state that is not known here"
                 f" ({progress.state[:40]}): waiting until it is ready or failed"
             )
-        waited = f"{progress.state}, {progress.waited_s:.0f} s"
+        waited = f"{state}, {progress.waited_s:.0f} s"
         bar.update(len(settled), len(ids), waited)
 
     async def wait_one(asset_id: AssetId) -> None:
@@ -287,6 +295,6 @@ async def wait_for(
 def _print(records: list[Record], style: Format) -> None:
     if style is Format.TABLE:
         for record in records:
-            print_line(f"{record.asset.id}  {record.asset.state:<6} {record.asset.name}")
+            print_line(f"{record.asset.id}  {record.asset.state or UNTOLD:<6} {record.asset.name}")
     else:
         print_rows(ASSET, map(record_values, records), style)

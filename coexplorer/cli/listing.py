@@ -48,7 +48,7 @@ from coexplorer.query import (
     parse_query,
     parse_value,
 )
-from coexplorer.text import guess_word
+from coexplorer.text import UNTOLD, guess_word
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -351,8 +351,8 @@ def _find_teller(name: str, details: dict[str, Values], *, short_id: bool) -> Ca
 
 _CELLS: dict[str, Callable[[Row], str]] = {
     "name": lambda row: row.name,
-    "type": lambda row: row.type,
-    "state": lambda row: row.state,
+    "type": lambda row: row.type or UNTOLD,
+    "state": lambda row: row.state or UNTOLD,
     "mark": lambda row: ("★" if row.favorite else "") + ("⌂" if row.archived else ""),
     "size": lambda row: size_text(row.size_bytes),
     "files": lambda row: count_text(row.files),
@@ -399,8 +399,8 @@ def _remote_cells(asset: Asset) -> list[str]:
     return [
         asset.id,
         asset.name,
-        asset.type,
-        asset.state,
+        asset.type or UNTOLD,
+        asset.state or UNTOLD,
         size_text(asset.size_bytes),
         day_text(asset.created),
         " ".join(asset.tags),

@@ -36,7 +36,7 @@ from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, FieldKind
 from coexplorer.metadata import show_value
 from coexplorer.sharing import Sharing, list_members, name_group, title_of
-from coexplorer.text import clean, clean_lines
+from coexplorer.text import UNTOLD, clean, clean_lines
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -196,9 +196,9 @@ def _plain_pairs(asset: Asset, membership: Membership) -> list[tuple[str, str]]:
     ]
     source, made = asset.source, asset.provenance
     pairs = [
-        ("state", asset.state),
+        ("state", asset.state or UNTOLD),
         ("failure", asset.failure_reason),
-        ("type", asset.type),
+        ("type", asset.type or UNTOLD),
         ("is", ", ".join(flags)),
         ("owner", asset.owner),
         ("size", size_text(asset.size_bytes)),

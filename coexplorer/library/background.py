@@ -110,7 +110,7 @@ class Background:
                 break
             except CoexplorerError:
                 continue
-            if record.asset.state != AssetState.DRAFT:
+            if record.asset.state in (AssetState.READY, AssetState.FAILED):
                 self._context.bus.publish(AssetSettled(asset_id, record.asset.state))
                 break
         watched.discard(asset_id)

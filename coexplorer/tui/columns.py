@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from coexplorer.models import Row
-from coexplorer.text import clean, cut, fit, width
+from coexplorer.text import UNTOLD, clean, cut, fit, width
 
 
 class Role(StrEnum):
@@ -124,14 +124,20 @@ def show_time(epoch_s: float | None, zone: tzinfo | None = None) -> str:
 
 
 def _state(row: Row) -> str:
-    state = "" if row.state == "ready" else row.state
+    state = "" if row.state == "ready" else row.state or UNTOLD
     return clean(f"{state} archived".strip() if row.archived else state)
 
 
 COLUMNS: tuple[ListColumn, ...] = (
     ListColumn("name", "Name", 16, lambda r: clean(r.name), grows=8, sort="name"),
     ListColumn(
-        "type", "Type", 8, lambda r: clean(r.type), from_width=70, role=Role.DIM, sort="type"
+        "type",
+        "Type",
+        8,
+        lambda r: clean(r.type) or UNTOLD,
+        from_width=70,
+        role=Role.DIM,
+        sort="type",
     ),
     ListColumn("state", "State", 8, _state, from_width=200, role=Role.WARN, sort="state"),
     ListColumn(
@@ -273,7 +279,7 @@ def build_row(
 def trouble_note(row: Row) -> str:
     """Return the word that replaces the type of an asset that is not simply there."""
     if row.state != "ready":
-        return clean(row.state)
+        return clean(row.state) or UNTOLD
     return "archived" if row.archived else ""
 
 

@@ -12,7 +12,7 @@ from coexplorer.assets import unknown_fields
 from coexplorer.fields import PLAIN, FieldKind
 from coexplorer.metadata import UNKNOWN, MetadataSchema, show_value
 from coexplorer.models import Asset, Record
-from coexplorer.text import clean, cut, width
+from coexplorer.text import UNTOLD, clean, cut, width
 from coexplorer.tui.columns import (
     Line,
     Piece,
@@ -96,8 +96,8 @@ def build_rest(record: Record, cells: int, schema: MetadataSchema | None = UNKNO
 
 def _iter_facts(record: Record) -> Iterator[tuple[str, str]]:
     asset, membership = record.asset, record.membership
-    yield "state", clean(asset.state)
-    yield "type", clean(asset.type)
+    yield "state", clean(asset.state) or UNTOLD
+    yield "type", clean(asset.type) or UNTOLD
     if asset.owner:
         yield "owner", clean(asset.owner)
     if asset.size_bytes is not None:
