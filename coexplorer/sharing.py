@@ -425,15 +425,26 @@ def loses_ownership(before: Sharing, after: Sharing, user: str) -> bool:
     return (user.casefold() in owners - left) or bool(owners and not left)
 
 
-def tell_lacking(lacking: Roles, wanted: Roles, before: Roles) -> str:
+def tell_lacking(lacking: Roles, wanted: Roles, before: Roles, *, arrived: bool = True) -> str:
     """Say what the platform did not do of what was sent; empty where it did all of it.
+
+    Who has no access before and afterwards is not known there, if anything else was done: else the
+    request may never have arrived.
 
     Args:
         lacking: Members that do not have the role that was sent, with the one they have.
         wanted: The roles that were sent.
         before: The roles that they had.
+        arrived: Whether anything of it was done.
     """
-    unknown = [m for m in lacking if lacking[m] == NONE and before.get(m, NONE) == NONE]
+    unknown = [
+        member
+        for member in lacking
+        if arrived
+        and member != EVERYONE
+        and lacking[member] == NONE
+        and before.get(member, NONE) == NONE
+    ]
     parts = []
     if unknown:
         be = "is" if len(unknown) == 1 else "are"

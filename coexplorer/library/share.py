@@ -25,7 +25,6 @@ from coexplorer.errors import (
     PlatformFault,
     RateLimited,
     Refused,
-    Rejected,
 )
 from coexplorer.library.asset_checks import AssetChecks
 from coexplorer.library.attempt import Attempt, build_result
@@ -40,6 +39,7 @@ from coexplorer.library.permissions import (
 from coexplorer.library.results import EditResult, describe_left_alone
 from coexplorer.library.settle import judge_share, note_settled
 from coexplorer.sharing import (
+    EVERYONE,
     NONE,
     MergedSharing,
     Sharing,
@@ -56,8 +56,12 @@ _TRIES = 4
 """Merges of one change that may meet somebody else's before it is given up as a conflict."""
 _CONFIRM_S = 10.0
 """The longest time that it is read back after the platform said yes."""
-_CHECK_NAMES = "check the name as the platform's web page shows it, then share again"
-_KEEPS = "the platform said yes and did not do it: it may not let go of an owner, or of this role"
+_IGNORED = (
+    "look at who can see it in a while, then retry or discard it; a proxy in between may have"
+    " answered, or the platform may not"
+)
+_KEEPS = f"{_IGNORED} let go of an owner, or of this role"
+_NAMELESS = f"{_IGNORED} know that name: check it as the platform's web page shows it"
 
 
 class Sharer:
@@ -243,17 +247,21 @@ class Sharer:
         """Say what the platform made of what was sent.
 
         Raises:
-            Rejected: It did nothing of it.
+            PlatformFault: It shows nothing of it: nobody knows whether the request arrived.
         """
         attempt.sent = False
         roles = {member: now.role_of(member) for member in merged.after}
-        told = tell_lacking(compare_roles(merged.after, now), merged.after, merged.before)
-        if roles == merged.before:
-            attempt.answered = True
-            raise Rejected(
-                f"{told}: nothing was changed",
-                hint=_CHECK_NAMES if NONE in merged.before.values() else _KEEPS,
+        arrived = roles != merged.before
+        lacking = compare_roles(merged.after, now)
+        told = tell_lacking(lacking, merged.after, merged.before, arrived=arrived)
+        if not arrived:
+            attempt.answered = attempt.sent = True
+            is_new = any(merged.before[each] == NONE and each != EVERYONE for each in lacking)
+            raise PlatformFault(
+                f"the platform answered that this is saved, but {told}",
+                hint=_NAMELESS if is_new else _KEEPS,
                 status=HTTPStatus.OK,
+                outcome_unknown=True,
             )
         return msgspec.structs.replace(
             build_result(attempt.entry, State.APPLIED),

@@ -91,8 +91,9 @@ def test_what_the_platform_left_out_is_said_with_another_exit_code(program: Prog
     assert "Nobodies is not known there" in program.ok("log", "1").out
     assert stored(program).everyone == "viewer"
     done = program("share", RAW, "--group", "Nobodies:viewer")
-    assert done.code == 5
-    assert "Nobodies is not known there: nothing was changed" in done.err
+    assert done.code == 6
+    assert "but Nobodies still has no access, not the role viewer" in done.err
+    assert "may not know that name: check it" in done.err
     done = program("share", RAW, "--user", "nobody@example.org:viewer")
     assert done.code == 5
     assert "no user nobody@example.org" in done.err
@@ -217,10 +218,10 @@ def test_a_conflict_is_told_in_words_of_sharing(program: Program) -> None:
 def test_an_owner_who_stays_is_no_wrong_name(program: Program, change: tuple[str, str]) -> None:
     program.server.store.update(RAW, roles={JONAS: "owner"})
     done = program("share", RAW, *change, "--yes")
-    assert done.code == 5
+    assert done.code == 6
     assert f"{MAYA} still has the role owner" in done.err
     assert "not no access" not in done.err
-    assert "check the name" not in done.err
+    assert "check it" not in done.err
 
 
 def test_before_4_3_access_is_given_with_a_warning_and_never_taken_away(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_whom_others_let_in_since_it_was_read_is_not_shut_out(
     [
         (3, f"user {JONAS}: reader", errno.EINVAL, "a user can be owner, editor, viewer or none"),
         (4, "Imaging: viewer", errno.EINVAL, 'expected everyone, "user ADDRESS" or "group NAME"'),
-        (5, "group Nobodies: viewer", errno.EINVAL, "Nobodies is not known there"),
+        (5, "group Nobodies: viewer", errno.EIO, "Nobodies still has no access"),
         (6, f"user {MAYA}: viewer", errno.EINVAL, f"line 5: {MAYA} has two roles"),
     ],
 )
@@ -115,6 +115,7 @@ def test_a_wrong_line_is_refused_and_error_says_why(
     path.write_text(text.replace("everyone: none", "everyone: viewer"))
     assert mounted.server.store.get(make_id(number)).everyone == "viewer"
     assert not (path.parents[1] / "error").exists()
+    mounted.cli("discard", "--all")
 
 
 def test_one_s_own_right_is_not_given_up_by_a_file(mounted: Mounted) -> None:

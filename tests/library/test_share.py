@@ -102,9 +102,9 @@ async def test_who_is_not_known_there_is_named_whatever_the_platform_does_with_t
     library: Library, server: DemoServer, guess: Unknown
 ) -> None:
     server.guesses = Guesses(unknown_group=guess, unknown_user=guess)
-    report = await share(library, change(Nobodies="viewer"))
-    assert only(report).state is State.REFUSED
-    assert "Nobodies" in str(only(report).error)
+    alone = only(await share(library, change(Nobodies="viewer")))
+    assert alone.state is (State.REFUSED if guess == "refuse" else State.UNKNOWN)
+    assert "Nobodies" in str(alone.error)
     both = only(await share(library, change(Nobodies="viewer", everyone="viewer")))
     if guess == "refuse":
         assert both.state is State.REFUSED
@@ -126,8 +126,38 @@ async def test_where_lists_are_added_to_what_was_not_taken_away_is_told(
     server.guesses = Guesses(permissions="add", empty_permissions="left out")
     await share(library, change(jonas="viewer"))
     result = only(await share(library, change(JONAS)))
-    assert result.state is State.REFUSED
-    assert f"{JONAS} still has the role viewer: nothing was changed" in str(result.error)
+    assert result.state is State.UNKNOWN
+    assert str(result.error).endswith(f"is saved, but {JONAS} still has the role viewer")
+
+
+@pytest.mark.parametrize(
+    ("roles", "told"),
+    [
+        ({"jonas": "viewer"}, f"{JONAS} still has no access, not the role viewer"),
+        ({"everyone": "viewer"}, "everyone still has no access, not the role viewer"),
+        ({"Imaging": "editor"}, "Imaging still has the role viewer, not the role editor"),
+        ({"Imaging": NONE}, "Imaging still has the role viewer"),
+    ],
+)
+async def test_a_yes_to_nothing_is_no_word_about_the_name(
+    library: Library, server: DemoServer, roles: dict[str, str], told: str
+) -> None:
+    """Something in between may have answered: nobody says then that a name is not known."""
+    await share(library, change(Imaging="viewer"))
+    rule = server.faults.add("ignore", "POST", "data_assets/*/permissions")
+    wanted = change(**roles)  # type: ignore[arg-type]
+    result = only(await share(library, wanted))
+    assert result.state is State.UNKNOWN
+    assert str(result.error) == f"the platform answered that this is saved, but {told}"
+    assert result.error is not None
+    assert "a proxy in between may have answered" in result.error.hint
+    (kept,) = await library.log.kept()
+    server.faults.remove(rule)
+    await library.changes.retry(kept.id)
+    assert await library.log.kept() == []
+    now = await read(library)
+    assert wanted.sharing is not None
+    assert {each: now.role_of(each) for each in wanted.sharing.roles} == wanted.sharing.roles
 
 
 async def test_two_people_at_once_keep_both_changes(
