@@ -99,6 +99,11 @@ class Provenance(msgspec.Struct, frozen=True):
     data_assets: tuple[AssetId, ...] = ()
 
 
+MOST_ROWS: Final = 2_000_000
+"""Assets of one search that are read before the platform counts as inventing them: several times
+what any deployment has. It announces no number (design: api.md, Search parameters), and what was
+there before is no measure: a new token, or an import, can bring any number."""
+
 LARGEST_NUMBER: Final = 2**63
 """No database could hold a number as large as this."""
 

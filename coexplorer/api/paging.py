@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from coexplorer.models import AssetId
+from coexplorer.models import MOST_ROWS, AssetId
 
 WALL: Final = 10_000
 """Results that offsets can reach on platforms without tokens."""
@@ -26,9 +26,8 @@ STALE_PAGES: Final = 3
 """Pages without anything new before a platform counts as going round in circles."""
 
 
-MOST_PAGES: Final = 1_000
-"""Pages of one search: a million assets, several times what any deployment has. A platform that
-has more to say invents them, and each of them would be kept."""
+MOST_PAGES: Final = 20_000
+"""Pages of one search that each bring something new: enough for `MOST_ROWS` by a hundred rows."""
 
 
 class Incomplete(StrEnum):
@@ -37,7 +36,7 @@ class Incomplete(StrEnum):
     WALL = "the platform shows no more than 10,000 results of one search"
     NO_WAY_ON = "the platform says that there is more, but not where"
     CIRCLE = "the platform says that there is more, but repeats itself"
-    ENDLESS = "after 1,000 pages of one search the platform still says that there is more"
+    ENDLESS = "the platform goes on listing without end"
 
 
 class PageStart(msgspec.Struct, frozen=True):
@@ -101,9 +100,9 @@ class Pager:
         if not has_more:
             at_wall = not self._tokens and reached >= WALL
             return Step(incomplete=Incomplete.WALL if at_wall else None)
-        if self._stale >= STALE_PAGES or self._pages >= MOST_PAGES:
-            stale = self._stale >= STALE_PAGES
-            return Step(incomplete=Incomplete.CIRCLE if stale else Incomplete.ENDLESS)
+        is_stale = self._stale >= STALE_PAGES
+        if is_stale or self._pages >= MOST_PAGES or len(self._seen) >= MOST_ROWS:
+            return Step(incomplete=Incomplete.CIRCLE if is_stale else Incomplete.ENDLESS)
         self._limit = max(self._limit, min(self._limit * self._growth, LARGEST))
         if next_token is not None:
             return self._follow(next_token, reached)

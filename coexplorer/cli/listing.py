@@ -382,7 +382,9 @@ def _list_remote(
         invocation.partial = True
     if found.left_out:
         invocation.partial = True
-        warn(f"{plural(found.left_out, 'row')} of the platform's without a usable id left out")
+        from coexplorer.library.status import describe_left_out
+
+        warn(describe_left_out(found.left_out))
     if answer.raw:
         print_json([encode_asset(asset, None) for asset in assets], answer.style)
     elif answer.style is Format.TABLE and not answer.columns:

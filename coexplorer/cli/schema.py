@@ -266,7 +266,7 @@ SYNC = RowKind(
         Key("assets", Holds.NUMBER, "Assets in the catalog now."),
         Key("read", Holds.NUMBER, "Assets that were read."),
         Key("removed", Holds.NUMBER, "Assets that are gone."),
-        Key("left_out", Holds.NUMBER, "Rows without a usable id."),
+        Key("left_out", Holds.NUMBER, "Rows that could not be used."),
         Key("seconds", Holds.NUMBER, "How long it took."),
         Key("by_other", Holds.FLAG, "Whether another process did it."),
     ),

@@ -62,7 +62,10 @@ def describe_sync(report: SyncReport) -> str:
     if not report.complete:
         why = "did not show all of them"
         if report.endless:
-            why = "goes on listing more than any deployment has, so it was given up"
+            why = (
+                "goes on listing without end, so it was given up, and what was new in it is not"
+                " kept; tell who runs the platform"
+            )
         total = f"at least {total} (the platform {why})"
     line = f"{total} in {report.duration_s:.1f} s"
     if report.removed:

@@ -81,12 +81,17 @@ def describe_gaps(gaps: Gaps) -> tuple[str, ...]:
     """Say what the platform did not show, a sentence each (pure)."""
     sentences = []
     if gaps.left_out:
-        rows = "1 row" if gaps.left_out == 1 else f"{gaps.left_out:,} rows"
-        sentences.append(f"{rows} of the platform's without a usable id left out")
+        sentences.append(describe_left_out(gaps.left_out))
     if gaps.cut:
         named = " and ".join(_LISTS[each] for each in gaps.cut)
         sentences.append(f"the platform showed only a part of {named}")
     return tuple(sentences)
+
+
+def describe_left_out(count: int) -> str:
+    """Say how many rows of a list of the platform's name no asset, or are too long (pure)."""
+    rows = "1 row" if count == 1 else f"{count:,} rows"
+    return f"left out {rows} of the platform's that could not be used"
 
 
 def describe_untold(flag: str) -> str:

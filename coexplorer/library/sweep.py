@@ -21,6 +21,7 @@ from coexplorer.library.context import Context
 from coexplorer.library.events import RowsChanged, SyncProgressed
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.sweep_plan import (
+    MOST_UNTOLD,
     NEWEST,
     ROWS,
     VIEWS,
@@ -28,6 +29,7 @@ from coexplorer.library.sweep_plan import (
     covers_all,
     ends_of,
     split_leg,
+    tells_nothing,
 )
 from coexplorer.models import Asset, AssetId, Record, SortField
 
@@ -61,7 +63,8 @@ class Sweep:
     Attributes:
         seen: Ids that were read.
         left_out: Rows that name no asset; see `Walk.left_out`.
-        is_endless: Whether the platform went on listing beyond `most`.
+        is_endless: Whether the platform went on listing beyond `most`, or without saying anything
+            of what it lists.
         cut: Lists of which the platform showed only a part.
         untold: Lists that it does not have.
     """
@@ -85,6 +88,7 @@ class Sweep:
         self._wrote = anyio.Event()
         self._queue: MemoryObjectSendStream[_Written]
         self._types: set[str] = set()
+        self._saying_nothing = 0
         self.seen: set[AssetId] = set()
         self.left_out: set[bytes] = set()
         self.is_endless = False
@@ -259,7 +263,8 @@ class Sweep:
                 await self._enqueue(leg, page, asked_at[0])
                 asked_at.append(time.time())
                 await anyio.lowlevel.checkpoint()  # parsing the next page takes a while
-                if len(self.seen) > self._most:
+                self._saying_nothing += sum(map(tells_nothing, page))
+                if len(self.seen) > self._most or self._saying_nothing > MOST_UNTOLD:
                     self.is_endless = True
                     break
         self.left_out |= walk.left_out

@@ -11,7 +11,15 @@ from typing import Literal
 
 import msgspec
 
-from coexplorer.models import AssetId, AssetType, Membership, Ownership, SearchRequest, SortField
+from coexplorer.models import (
+    Asset,
+    AssetId,
+    AssetType,
+    Membership,
+    Ownership,
+    SearchRequest,
+    SortField,
+)
 from coexplorer.query import Flag, PlatformPart, Query, platform_part
 
 REFRESH_EVERY_S = 60.0
@@ -140,28 +148,13 @@ def pick_asked(vanished: Sequence[AssetId], *, force: bool) -> Sequence[AssetId]
     return vanished[:: -(-len(vanished) // MOST_ASKED)]
 
 
-BASE_ROWS = 1_000_000
-"""So many assets are read on a first sweep: several times what any deployment has. A platform that
-lists more invents them."""
-
-_GROWTH, _SLACK_ROWS = 10, 100_000
-"""Between two sweeps, no deployment grows by more than this factor and this number."""
-
-_MOST_ROWS = 10_000_000
+MOST_UNTOLD = 10_000
+"""Rows of a sweep that may say nothing but an id: real ones say when they were made, and more."""
 
 
-def find_most_rows(known: int | None) -> int:
-    """Return how many assets a sweep reads before the platform counts as inventing them.
-
-    The platform announces no number (design: api.md, Search parameters), so the last sweep has to
-    do: ten times as many, and 100,000; a million on a first sweep; ten million at the most.
-
-    Args:
-        known: Assets that the last complete sweep saw; None: there was none.
-    """
-    if known is None:
-        return BASE_ROWS
-    return min(_GROWTH * known + _SLACK_ROWS, _MOST_ROWS)
+def tells_nothing(asset: Asset) -> bool:
+    """Tell whether a row of a list says neither when its asset was made, nor its state or type."""
+    return asset.created is None and not asset.state and not asset.type
 
 
 def find_searchable(query: Query) -> PlatformPart | None:

@@ -31,13 +31,12 @@ from coexplorer.library.sweep_plan import (
     Leg,
     Need,
     find_listed,
-    find_most_rows,
     find_need,
     find_searchable,
     is_suspicious,
     pick_asked,
 )
-from coexplorer.models import AssetId, Membership, Record
+from coexplorer.models import MOST_ROWS, AssetId, Membership, Record
 from coexplorer.query import PlatformPart, Query
 
 if TYPE_CHECKING:
@@ -177,8 +176,7 @@ class Sync:
         with self._context.noting_reach():
             state = await run(catalog.sync_state)
             client = await self._context.client()
-            most = find_most_rows(state.assets if state.complete else None)
-            sweep = Sweep(self._context, client, state.generation, None, most=most)
+            sweep = Sweep(self._context, client, state.generation, None, most=MOST_ROWS)
             await sweep.read_views(legs)
         gaps, read = state.gaps, {leg.flag for leg in legs}
         await run(
@@ -201,7 +199,6 @@ class Sync:
             catalog = self._context.catalog
             asked_at = time.time()
             walk = client.iter_pages(NEWEST, limit=_REFRESH_PAGE)
-            known = (await self._context.run(catalog.sync_state)).assets
             is_cut = False
             new: list[AssetId] = []
             async for page in walk:
@@ -216,7 +213,7 @@ class Sync:
                     break
                 self._context.bus.publish(RowsChanged(tuple(each.id for each in page)))
                 asked_at = time.time()
-                if seen > find_most_rows(known):
+                if seen > MOST_ROWS:
                     is_cut = True
                     break
             if is_cut or walk.incomplete is Incomplete.ENDLESS:
@@ -254,8 +251,7 @@ class Sync:
         state = await context.run(catalog.sync_state)
         known = state.assets
         generation = await context.run(catalog.begin_sweep)
-        most = find_most_rows(known if state.complete else None)
-        sweep = Sweep(context, client, generation, known or None, most=most)
+        sweep = Sweep(context, client, generation, known or None, most=MOST_ROWS)
         before = set(await context.run(catalog.unseen, generation)) if known else set()
         if not known:
             await sweep.read_first_page()
@@ -266,7 +262,10 @@ class Sync:
             if is_suspicious(known=known, vanished=len(unseen)):
                 complete = await sweep.read_rows()  # the second look
                 unseen = await context.run(catalog.unseen, generation)
-            if is_suspicious(known=known, vanished=len(unseen)) and not force:
+            is_odd = is_suspicious(known=known, vanished=len(unseen)) and not force
+            if is_odd and sweep.left_out:
+                complete = False  # rows that could not be used may be what was not seen
+            elif is_odd:
                 raise Refused(
                     f"{len(unseen):,} of {known:,} assets vanished, so nothing was removed",
                     hint="is this the right token? if so: coexplorer sync --force",

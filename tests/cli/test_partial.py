@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,20 +11,22 @@ import pytest
 from click.testing import CliRunner
 
 from coexplorer.cli.commands import cli
-from coexplorer.library import sweep_plan
+from coexplorer.models import MOST_ROWS
 from tests.support.listing import (
     IDS,
     Endless,
     Lists,
+    Row,
     View,
     cut,
     in_circles,
     refused,
+    row,
     spoiled,
     whole,
 )
 from tests.support.program import Done
-from tests.support.rawserver import RawServer, raw_server
+from tests.support.rawserver import RawServer, raw_server, reply
 
 PARTLY, REFUSED = 7, 5
 HALF = b'POST /api/v1/data_assets/search HTTP/1.1\r\nContent-Length: 90\r\n\r\n{"lim'
@@ -59,8 +62,7 @@ def _old_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_decision_rests_on_a_part_of_a_list(
     monkeypatch: pytest.MonkeyPatch, mark: str, view: View, sign: str
 ) -> None:
-    monkeypatch.setattr(sweep_plan, "_SLACK_ROWS", 500)
-    monkeypatch.setattr(sweep_plan, "BASE_ROWS", 500)
+    monkeypatch.setattr("coexplorer.library.sync.MOST_ROWS", 500)
     lists = Lists(**{MARKS[mark]: view})
     with signed(lists) as program:
         for command in (("archive",), ("edit", "--add-tag", "x")):
@@ -119,16 +121,16 @@ def test_a_part_of_the_platforms_own_answer_never_ends_with_zero(view: View) -> 
 def test_a_platform_that_lists_without_end_is_given_up(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(sweep_plan, "_SLACK_ROWS", 500)
+    monkeypatch.setattr("coexplorer.library.sync.MOST_ROWS", 500)
     lists = Lists()
     with signed(lists) as program:
         assert program("sync").code == 0
         lists.views[name] = endless = Endless()
         done = program("sync")
         assert done.code == PARTLY
-        assert "goes on listing more than any deployment has" in done.out
+        assert "goes on listing without end" in done.out
         read = next(endless._numbers)
-        assert read < 2000  # ten times six, and 500, and what was on its way
+        assert read < 2000  # 500, and what was on its way
         assert program("ls", "--offline").code == PARTLY
         assert len(program("ls", "--offline", "--ids").lines) == 6  # none of what it invents
         lists.views[name] = whole
@@ -147,9 +149,54 @@ def test_a_request_that_is_given_up_halfway_is_none() -> None:
         assert server.asked == []
 
 
-@pytest.mark.parametrize(
-    ("known", "most"),
-    [(None, 1_000_000), (0, 100_000), (40_000, 500_000), (10**7, 10**7), (10**9, 10**7)],
-)
-def test_a_sweep_reads_a_multiple_of_what_was_there(known: int | None, most: int) -> None:
-    assert sweep_plan.find_most_rows(known) == most
+def make_rows(stop: int) -> list[Row]:
+    return [row(f"{number:08x}-0000-4000-8000-{number:012x}") for number in range(7, stop)]
+
+
+def test_six_assets_may_become_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there before is no measure of what an honest platform lists."""
+    monkeypatch.setattr("coexplorer.library.sync.MOST_ROWS", 500)
+    lists = Lists()
+    with signed(lists) as program:
+        assert program("sync").code == 0
+        lists.rows += [
+            row(f"{number:08x}-0000-4000-8000-{number:012x}") for number in range(7, 400)
+        ]
+        assert program("sync").code == 0
+        assert len(program("ls", "--offline", "--ids").lines) == 399
+    assert MOST_ROWS >= 5 * 315_000
+
+
+def test_rows_that_say_nothing_do_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coexplorer.library.sweep.MOST_UNTOLD", 200)
+    lists = Lists()
+    with signed(lists) as program:
+        assert program("sync").code == 0
+        lists.views["assets"] = endless = Endless(bare=True)
+        done = program("sync")
+        assert done.code == PARTLY
+        assert "goes on listing without end" in done.out
+        assert next(endless._numbers) < 1000
+
+
+def test_rows_that_can_not_be_used_are_no_assets_that_vanished() -> None:
+    lists = Lists()
+    lists.rows += make_rows(61)
+    with signed(lists) as program:
+        assert program("sync").code == 0
+        lists.views["assets"] = lambda rows, _: reply(
+            200,
+            {
+                "results": [
+                    *rows[:31],
+                    *({**each, "id": None, "name": each["id"]} for each in rows[31:]),
+                ]
+            },
+        )
+        for _ in range(2):
+            done = program("sync", "-o", "json")
+            assert done.code == PARTLY
+            assert "left out 29 rows of the platform's that could not be used" in done.err
+            assert "vanished" not in done.err
+            assert json.loads(done.out)["left_out"] == 29
+        assert len(program("ls", "--offline", "--ids").lines) == 60

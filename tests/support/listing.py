@@ -47,15 +47,22 @@ def refused(_rows: list[Row], _asked: Row) -> bytes:
 
 
 class Endless:
-    """New rows with every page."""
+    """New rows with every page.
 
-    def __init__(self, page: int = 50) -> None:
+    Args:
+        page: Rows of one.
+        bare: Rows say nothing but their ids.
+    """
+
+    def __init__(self, page: int = 50, *, bare: bool = False) -> None:
         self._page = page
+        self._bare = bare
         self._numbers = itertools.count(10)
 
     def __call__(self, _rows: list[Row], _asked: Row) -> bytes:
         numbers = itertools.islice(self._numbers, self._page)
         rows = [row(f"{number:08x}-0000-4000-8000-{number:012x}") for number in numbers]
+        rows = [{"id": each["id"]} for each in rows] if self._bare else rows
         token = f"after {rows[-1]['id']}"
         return reply(200, {"results": rows, "has_more": True, "next_token": token})
 

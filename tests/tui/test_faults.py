@@ -244,7 +244,7 @@ async def test_what_the_platform_did_not_show_is_said_once_and_marked_in_the_hea
         for _ in range(2):
             await app.library.sync.sweep()
             await app.main.feeds.load_status()
-        said = "1 row of the platform's without a usable id left out"
+        said = "left out 1 row of the platform's that could not be used"
         assert [text for _, text in app.app.notices].count(said) == 1
         server.store.delete("../x")
         await app.library.sync.sweep()
