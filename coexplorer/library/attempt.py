@@ -8,7 +8,14 @@ import msgspec
 
 from coexplorer.errors import ApiError, Conflict, Forbidden, Refused, Rejected
 from coexplorer.fields import Fields, changed_fields, field_named, replace_values
-from coexplorer.library.entries import Entry, Purpose, State
+from coexplorer.library.entries import (
+    STOPPED,
+    STOPPED_SENDING,
+    Entry,
+    Purpose,
+    State,
+    tell_how_to_go_on,
+)
 from coexplorer.library.merge import Merged, merge_fields, merge_reversal
 from coexplorer.library.results import EditResult, describe_left_alone, name_left_alone
 from coexplorer.models import Asset
@@ -126,6 +133,21 @@ def build_result(entry: Entry, state: State, name: str = "") -> EditResult:
         action=entry.action,
         state=state,
     )
+
+
+def tell_cut_off(entry: Entry, cut_off: State, *, sent: bool) -> tuple[State, Refused]:
+    """Say how an entry ends that was interrupted, and why.
+
+    Args:
+        entry: The entry.
+        cut_off: What it is if it was not sent.
+        sent: Whether the platform may have it.
+    """
+    why, hint = "it was interrupted", "look at the log; retry or discard it"
+    if cut_off is State.STOPPED:
+        why = STOPPED_SENDING if sent else STOPPED
+        hint = tell_how_to_go_on(entry.batch_id)
+    return State.UNKNOWN if sent else cut_off, Refused(why, hint=hint)
 
 
 def nothing_to_send(

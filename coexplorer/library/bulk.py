@@ -17,6 +17,8 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import changed_fields, tell_fields
 from coexplorer.library.asset_checks import allow_unfit
+from coexplorer.library.attach_plans import AttachPlanner
+from coexplorer.library.attachments import split_loads
 from coexplorer.library.batch_reports import (
     BatchReports,
     group_by_asset,
@@ -27,7 +29,15 @@ from coexplorer.library.batch_reports import (
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import Action, Entry, EntryDraft, Purpose, State, is_written_out
+from coexplorer.library.entries import (
+    ATTACHING,
+    Action,
+    Entry,
+    EntryDraft,
+    Purpose,
+    State,
+    is_written_out,
+)
 from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.metadata import (
     NO_SCHEMA,
@@ -94,6 +104,8 @@ class Bulk:
         if change.action is Action.SHARE and change.sharing is not None:
             planner = SharePlanner(self._context, self._editor.sharer)
             return await planner.plan(records, change.sharing, fits or {}, heard, look=look)
+        if change.action in ATTACHING and change.attaching is not None:
+            return await AttachPlanner(self._context).plan(records, change.attaching)
         is_current = await self._judge_age(change)
         # In a thread: with thousands of assets a front end would stand still for as long.
         build = partial(build_plan, records, change, fits, is_current)
@@ -309,7 +321,10 @@ class Bulk:
                 if stopping():
                     stopped = True
                     return
-                tally.add(await self._carry_out(group, purpose, first=first))
+                if group[0].action in ATTACHING:
+                    await self._attach(group, purpose, tally, first=first)
+                else:
+                    tally.add(await self._carry_out(group, purpose, first=first))
 
         try:
             entries = [
@@ -318,12 +333,15 @@ class Bulk:
                 if entry.id in ours and entry.state is State.PLANNED
             ]
             groups = group_by_asset(entries)
-            todo = iter(groups)
+            attaching = [entry for entry in entries if entry.action in ATTACHING]
+            others = [group for group in groups if group[0].action not in ATTACHING]
+            loads = [*split_loads(attaching), *others]
+            todo = iter(loads)
             tally.total = len(groups)
             tally.tell(None)
             with plain_errors():
                 async with anyio.create_task_group() as workers:
-                    for _ in range(min(CONCURRENCY, len(groups))):
+                    for _ in range(min(CONCURRENCY, len(loads))):
                         workers.start_soon(work)
         except anyio.get_cancelled_exc_class():
             stopped = True
@@ -355,6 +373,14 @@ class Bulk:
         except JournalError as error:
             return error
         return None
+
+    async def _attach(
+        self, entries: Sequence[Entry], purpose: Purpose, tally: _Tally, *, first: bool
+    ) -> None:
+        """Send what attaches or detaches several assets with one request."""
+        results = await self._editor.attach(entries, purpose, cut_off=State.STOPPED, first=first)
+        for result in results:
+            tally.add(result)
 
     async def _carry_out(
         self, entries: Sequence[Entry], purpose: Purpose, *, first: bool

@@ -353,6 +353,23 @@ class Changes:
             return await self._history.undo(plan.about, progress, stopping, plan)
         return await self._bulk.apply(plan, progress, stopping)
 
+    async def wait_mounted(
+        self, batch_id: int, *, progress: Callable[[int, int], None] | None = None
+    ) -> BatchReport:
+        """Wait until the files of what a change has attached are there, or could not be mounted.
+
+        What could not is ``refused`` then. The caller sets a deadline.
+
+        Args:
+            batch_id: The change.
+            progress: Told how many are settled, of how many, before each look.
+
+        Raises:
+            ApiError: The platform can't be asked any more; what was attached stays attached.
+        """
+        await self._editor.attacher.wait_mounted(batch_id, progress)
+        return await self.report(batch_id)
+
     async def resume(
         self,
         batch_id: int,

@@ -34,7 +34,7 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.library.entries import PENDING, State
 from coexplorer.library.events import EventBus, RowsChanged
-from coexplorer.library.journal import Journal
+from coexplorer.library.journal import EntryOutcome, Journal
 from coexplorer.library.reading import search_time
 from coexplorer.library.reading_each import read_each
 from coexplorer.library.status import Status, describe_gaps
@@ -243,6 +243,13 @@ class Context:
             )
         except JournalError as problem:
             _log.warning("outcome %s of entry %s not written: %s", state, entry_id, problem)
+
+    async def settle_together(self, outcomes: Sequence[EntryOutcome]) -> None:
+        """Write several outcomes down at once, as `settle` does: see `Journal.settle_together`."""
+        try:
+            await self.write_down(self.journal.settle_together, outcomes)
+        except JournalError as problem:
+            _log.warning("%d outcomes not written: %s", len(outcomes), problem)
 
     async def remembered_dialect(self) -> Dialect | None:
         """Return how the platform was spoken to last time; None: ask it."""

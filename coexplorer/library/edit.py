@@ -30,13 +30,20 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import Fields, changed_fields, changed_rows, same_value, tell_fields
 from coexplorer.library.asset_checks import AssetChecks, keep_unfit, keeps_text
-from coexplorer.library.attempt import Attempt, arrived_before, build_result, nothing_to_send
+from coexplorer.library.attach import Attacher
+from coexplorer.library.attempt import (
+    Attempt,
+    arrived_before,
+    build_result,
+    nothing_to_send,
+    tell_cut_off,
+)
 from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
 from coexplorer.library.entries import (
+    ATTACHING,
+    DONE,
     SET_ASIDE,
-    STOPPED,
-    STOPPED_SENDING,
     WAITING,
     Action,
     Entry,
@@ -44,7 +51,6 @@ from coexplorer.library.entries import (
     Purpose,
     State,
     tell_how_to_combine,
-    tell_how_to_go_on,
 )
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
 from coexplorer.library.kept_texts import may_give_up
@@ -81,6 +87,7 @@ class Editor:
         self._reconciler = Reconciler(context)
         removal = Removal(context, self._checks)
         self.sharer = Sharer(context, self._checks)
+        self.attacher = Attacher(context)
         self._actions: Mapping[Action, Callable[[Attempt], Awaitable[EditResult]]] = {
             Action.EDIT: self._edit,
             Action.ARCHIVE: removal.archive,
@@ -244,6 +251,26 @@ class Editor:
             raise
         return result
 
+    async def attach(
+        self, entries: Sequence[Entry], purpose: Purpose, *, cut_off: State, first: bool = False
+    ) -> list[EditResult]:
+        """Send entries that attach or detach with one request; see `Attacher.carry_out`."""
+        leave = self._leaver(first=first)
+        return await self.attacher.carry_out(entries, purpose, cut_off=cut_off, leave=leave)
+
+    async def _attach_one(
+        self, entry: Entry, purpose: Purpose, *, cut_off: State, first: bool
+    ) -> EditResult:
+        (done,) = await self.attach([entry], purpose, cut_off=cut_off, first=first)
+        if done.error is not None and done.state not in (*DONE, State.SKIPPED, State.DISCARDED):
+            raise done.error
+        return done
+
+    def _leaver(self, *, first: bool) -> Callable[[Entry], Entry | None]:
+        """Return what tells which part of an entry is not up to a later change."""
+        journal = self._context.journal
+        return journal.leave_to_own if first else journal.leave_to_later
+
     async def carry_out(
         self,
         entry: Entry,
@@ -267,9 +294,9 @@ class Editor:
         Raises:
             CoexplorerError: It failed; the journal says how far it got.
         """
-        journal = self._context.journal
-        leave = journal.leave_to_own if first else journal.leave_to_later
-        left = await self._context.run(leave, entry)
+        if entry.action in ATTACHING:
+            return await self._attach_one(entry, purpose, cut_off=cut_off, first=first)
+        left = await self._context.run(self._leaver(first=first), entry)
         if left is None:
             return await self._leave_to_later(entry)
         entry = left
@@ -298,14 +325,7 @@ class Editor:
                 raise error from failure
             raise
         except anyio.get_cancelled_exc_class():
-            state = State.UNKNOWN if attempt.sent else cut_off
-            why = "it was interrupted"
-            if cut_off is State.STOPPED:
-                why = STOPPED_SENDING if attempt.sent else STOPPED
-            hint = "look at the log; retry or discard it"
-            if cut_off is State.STOPPED:
-                hint = tell_how_to_go_on(entry.batch_id)
-            reason = Refused(why, hint=hint)
+            state, reason = tell_cut_off(entry, cut_off, sent=attempt.sent)
             await self._context.settle(entry.id, state, error=reason)
             raise
         if heard is not None and attempt.asset is not None:

@@ -21,6 +21,12 @@ class Action(StrEnum):
     DELETE = "delete"
     CREATE = "create"
     SHARE = "share"
+    ATTACH = "attach"
+    DETACH = "detach"
+
+
+ATTACHING = (Action.ATTACH, Action.DETACH)
+"""What changes a capsule, a pipeline or a workstation, and not the asset itself."""
 
 
 class State(StrEnum):
@@ -132,6 +138,8 @@ class Cause(StrEnum):
     """An undo that found its asset gone, and so left what it takes back as it is."""
     FOUND = "found"
     """Its reply was lost, and a later look at the platform showed that it had arrived."""
+    MOUNTING = "mounting"
+    """The platform has attached it, and its files were not there yet."""
 
 
 GIVES_UP = "ownership"
@@ -176,7 +184,10 @@ class Entry(msgspec.Struct, frozen=True):
         after: What was sent: mine merged with theirs.
         roles_before: Where the asset is shared: the roles of the members in question as shown; who
             is missing may have had any.
-        roles: Those members' roles as wanted, and as sent once something was.
+            Where it is attached or detached: by its workplace (see `attachments.key_of`) the
+            folder there; nothing where it was not attached.
+        roles: Those members' roles as wanted, and as sent once something was; the folder as wanted,
+            and as the platform says then; nothing where it is not to be attached.
         reason: Why it failed or was left out, or how else it was done: one sentence.
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.

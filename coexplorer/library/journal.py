@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from coexplorer.errors import CoexplorerError, JournalError
 from coexplorer.fields import Fields
 from coexplorer.library.entries import (
@@ -53,6 +55,26 @@ from coexplorer.library.journal_successors import (
 from coexplorer.library.journal_tries import let_go
 from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
 from coexplorer.models import AssetId
+
+
+class EntryOutcome(msgspec.Struct, frozen=True):
+    """What became of an entry that was sent together with others.
+
+    Attributes:
+        error: Why, if it failed or was left out, or what else is to be said.
+        roles: What the platform has now; None: as it was sent.
+        found: See `Journal.settle`.
+        mounting: It is attached, and its files are not there yet.
+        whole: See `Journal.settle`.
+    """
+
+    entry_id: int
+    state: State
+    error: CoexplorerError | None = None
+    roles: dict[str, str] | None = None
+    found: bool = False
+    mounting: bool = False
+    whole: bool = True
 
 
 class Journal(JournalReader):
@@ -284,6 +306,47 @@ class Journal(JournalReader):
                 ),
             )
 
+    def intend_together(self, entries: Iterable[Entry]) -> None:
+        """Write down that one request is sent next for several assets: all of them, or none.
+
+        Args:
+            entries: With the `roles_before` and `roles` that are sent.
+
+        Raises:
+            JournalError: It can't be written: nothing may be sent.
+        """
+        with self._file.transaction() as connection:
+            connection.executemany(
+                "UPDATE entries SET state = ?, base_metadata = ?, metadata = ?, session = ?"
+                " WHERE id = ?",
+                [
+                    (
+                        State.INTENDED,
+                        encode_roles(entry.action, entry.roles_before),
+                        encode_roles(entry.action, entry.roles),
+                        self._session.name,
+                        entry.id,
+                    )
+                    for entry in entries
+                ],
+            )
+
+    def settle_together(self, outcomes: Iterable[EntryOutcome]) -> None:
+        """Write down what became of several entries, as `settle` does: of all of them, or none."""
+        with self._file.transaction() as connection:
+            for each in outcomes:
+                cause = Cause.FOUND if each.found else None
+                cause = Cause.MOUNTING if each.mounting else cause
+                _settle(
+                    connection,
+                    each.entry_id,
+                    each.state,
+                    error=each.error,
+                    cause=cause,
+                    roles=each.roles,
+                    whole=each.whole,
+                )
+
     def settle(
         self,
         entry_id: int,
@@ -317,35 +380,19 @@ class Journal(JournalReader):
             roles: Where the asset was shared: the members' roles that the platform has now.
         """
         with self._file.transaction() as connection:
-            connection.execute(
-                "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?, cause = ?,"
-                " set_aside = ?, asset_id = coalesce(?, asset_id), after = coalesce(?, after),"
-                " metadata = coalesce(?, metadata) WHERE id = ?",
-                (
-                    state,
-                    error.message if error else "",
-                    error.hint if error else "",
-                    time.time(),
-                    _find_cause(state, gone=gone, in_part=in_part, found=found),
-                    set_aside,
-                    asset_id,
-                    encode_value(after),
-                    encode_value(roles),
-                    entry_id,
-                ),
+            _settle(
+                connection,
+                entry_id,
+                state,
+                error=error,
+                asset_id=asset_id,
+                after=after,
+                whole=whole,
+                cause=_find_cause(state, gone=gone, in_part=in_part, found=found),
+                in_part=in_part,
+                set_aside=set_aside,
+                roles=roles,
             )
-            if state is State.UNSENT and not in_part:
-                connection.execute(
-                    "UPDATE entries SET before = NULL, after = NULL WHERE id = ?", (entry_id,)
-                )
-            if whole and state in DONE:
-                connection.execute(
-                    "UPDATE entries SET undone_by = reversal.batch_id FROM entries AS reversal"
-                    " WHERE reversal.id = ? AND entries.id = reversal.reverses",
-                    (entry_id,),
-                )
-            if state in DONE:
-                give_up_with_asset(connection, entry_id)
 
     def claim(self, entry_ids: Iterable[int]) -> list[int]:
         """Take entries back to ``planned``, as this session's, to send them again.
@@ -525,6 +572,52 @@ class Journal(JournalReader):
         """
         self._file.ensure_writable()
         self.recover()
+
+
+def _settle(
+    connection: sqlite3.Connection,
+    entry_id: int,
+    state: State,
+    *,
+    error: CoexplorerError | None,
+    cause: Cause | None,
+    roles: dict[str, str] | None,
+    whole: bool,
+    asset_id: AssetId | None = None,
+    after: Fields | None = None,
+    in_part: bool = False,
+    set_aside: bool = False,
+) -> None:
+    """Write down what became of an entry, inside a transaction: see `Journal.settle`."""
+    connection.execute(
+        "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?, cause = ?,"
+        " set_aside = ?, asset_id = coalesce(?, asset_id), after = coalesce(?, after),"
+        " metadata = coalesce(?, metadata) WHERE id = ?",
+        (
+            state,
+            error.message if error else "",
+            error.hint if error else "",
+            time.time(),
+            cause,
+            set_aside,
+            asset_id,
+            encode_value(after),
+            encode_value(roles),
+            entry_id,
+        ),
+    )
+    if state is State.UNSENT and not in_part:
+        connection.execute(
+            "UPDATE entries SET before = NULL, after = NULL WHERE id = ?", (entry_id,)
+        )
+    if whole and state in DONE:
+        connection.execute(
+            "UPDATE entries SET undone_by = reversal.batch_id FROM entries AS reversal"
+            " WHERE reversal.id = ? AND entries.id = reversal.reverses",
+            (entry_id,),
+        )
+    if state in DONE:
+        give_up_with_asset(connection, entry_id)
 
 
 def _find_cause(state: State, *, gone: bool, in_part: bool, found: bool) -> Cause | None:

@@ -9,7 +9,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from coexplorer.fields import Fields
-from coexplorer.library.entries import KEPT, NOT_THERE, Action, Cause, Entry, Purpose, State
+from coexplorer.library.entries import (
+    ATTACHING,
+    KEPT,
+    NOT_THERE,
+    Action,
+    Cause,
+    Entry,
+    Purpose,
+    State,
+)
 from coexplorer.library.journal_file import is_sound
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId
@@ -44,6 +53,7 @@ ENTRY_COLUMNS = (
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 
+_WITH_ROLES = (Action.SHARE, *ATTACHING)
 _ROLES = {"base_metadata": "roles_before", "metadata": "roles"}
 """Columns → what they hold: they keep their names, as older programs may have the file open."""
 
@@ -55,7 +65,7 @@ def build_entry(row: Sequence[Any]) -> Entry:
         values[column] = _decode(values[column], Fields)
     for column, name in _ROLES.items():
         roles = values.pop(column)
-        shares = values["action"] == Action.SHARE
+        shares = values["action"] in _WITH_ROLES
         values[name] = (_decode(roles, dict[str, str]) if shares else None) or {}
     values["set_aside"] = bool(values["set_aside"])
     values["fit"] = _decode(values["fit"], Fit)
@@ -73,8 +83,8 @@ def encode_value(value: object) -> str | None:
 
 
 def encode_roles(action: Action, roles: Mapping[str, str]) -> str | None:
-    """Return members' roles as JSON; None where nothing is shared."""
-    return encode_value(roles) if action is Action.SHARE else None
+    """Return members' roles, or folders, as JSON; None where nothing is shared or attached."""
+    return encode_value(roles) if action in _WITH_ROLES else None
 
 
 def _decode(text: str | None, kind: type[T]) -> T | None:

@@ -12,7 +12,7 @@ import sqlite3
 from coexplorer.library.entries import FOUND, GIVEN_UP, RESTORED, SET_ASIDE
 from coexplorer.library.refusals import was_final
 
-VERSION = 11
+VERSION = 12
 
 _BATCHES = """
 CREATE TABLE batches (
@@ -31,14 +31,14 @@ CREATE TABLE entries (
     session       TEXT NOT NULL,  -- the process that wrote it: see sessions.py
     asset_id      TEXT NOT NULL,  -- empty for a create without an answer
     asset_name    TEXT NOT NULL,  -- as it was then, for people
-    action        TEXT NOT NULL,  -- edit, archive, unarchive, delete, create, share
+    action        TEXT NOT NULL,  -- see entries.Action
     state         TEXT NOT NULL,  -- see entries.State
     base          TEXT,           -- JSON of Fields: what the edit is merged from
     mine          TEXT,           -- JSON of Fields: what the user wants
     before        TEXT,           -- JSON of Fields: what the platform had right before the write
     after         TEXT,           -- JSON of Fields: what was sent
-    base_metadata TEXT,           -- JSON object: Entry.roles_before, if it was shared
-    metadata      TEXT,           -- JSON object: Entry.roles, if it was shared
+    base_metadata TEXT,           -- JSON object: Entry.roles_before: shared or attached
+    metadata      TEXT,           -- JSON object: Entry.roles: shared or attached
     reason        TEXT NOT NULL,  -- why it failed or was left out; else empty
     hint          TEXT NOT NULL,  -- what to do about it
     settled_at    REAL,           -- epoch seconds when the state became final
@@ -131,10 +131,15 @@ _ELEVENTH = (
 )
 
 
+# From here on there are actions that older programs can't read: assets are attached and detached.
+_TWELFTH = ()
+
+
 _LATER: tuple[tuple[str, ...], ...] = (
     *(_THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH, _EIGHTH, _NINTH),
     _TENTH,
     _ELEVENTH,
+    _TWELFTH,
 )
 
 

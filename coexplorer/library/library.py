@@ -26,7 +26,7 @@ from coexplorer.library.log import Log
 from coexplorer.library.platform import Platform
 from coexplorer.library.status import Status
 from coexplorer.library.sync import Sync
-from coexplorer.library.workplaces import Workplaces
+from coexplorer.library.workplaces import WorkplaceFinder
 
 
 class Library:
@@ -50,7 +50,7 @@ class Library:
         self.log = Log(context)
         self.changes = Changes(context, self.log)
         self.files = Files(context)
-        self.workplaces = Workplaces(context)
+        self.workplaces = WorkplaceFinder(context)
 
     @property
     def settings(self) -> Settings:

@@ -20,7 +20,8 @@ from coexplorer.fields import (
     with_fields_of,
 )
 from coexplorer.lenient_json import encode_json
-from coexplorer.library.entries import RESTORED, Action, Entry, EntryDraft, State
+from coexplorer.library.attachments import Attaching
+from coexplorer.library.entries import ATTACHING, RESTORED, Action, Entry, EntryDraft, State
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
@@ -51,6 +52,7 @@ class Change(msgspec.Struct, frozen=True):
         delete: Delete for good; assets that are not archived are skipped.
         archive_first: With `delete`: archive assets that are not archived, then delete them.
         sharing: Who is to be able to see them.
+        attaching: To or from which workplace they are attached or detached.
     """
 
     add_tags: tuple[str, ...] = ()
@@ -62,13 +64,14 @@ class Change(msgspec.Struct, frozen=True):
     delete: bool = False
     archive_first: bool = False
     sharing: SharingChange | None = None
+    attaching: Attaching | None = None
 
     @property
     def action(self) -> Action:
         """The one action that this change stands for.
 
         Raises:
-            Refused: It mixes deleting, archiving, sharing and editing, or has nothing to do.
+            Refused: It mixes deleting, archiving, sharing, attaching and editing, or does nothing.
         """
         actions = [Action.EDIT] if self._edits() else []
         if self.archive is not None:
@@ -77,6 +80,8 @@ class Change(msgspec.Struct, frozen=True):
             actions.append(Action.DELETE)
         if self.sharing is not None:
             actions.append(Action.SHARE)
+        if self.attaching is not None:
+            actions.append(self.attaching.action)
         if len(actions) != 1:
             what = "nothing" if not actions else " and ".join(actions)
             raise Refused(f"this asks for {what} at once", hint="give one kind of change at a time")
@@ -103,6 +108,8 @@ class Change(msgspec.Struct, frozen=True):
             parts.append("archive and delete" if self.archive_first else "delete")
         if self.sharing is not None:
             parts.append(self.sharing.title)
+        if self.attaching is not None:
+            parts.append(self.attaching.told)
         return "; ".join(parts)
 
     def _edits(self) -> bool:
@@ -160,8 +167,9 @@ class PlanItem(msgspec.Struct, frozen=True):
         waits: It can't be sent now, and would be kept unsent.
         restores: Nothing is sent: a change that an undo gave up waits again.
         leaves_part: An undo leaves some of it alone; `note` says what.
-        roles_before: Where the asset is shared: members' roles now, as far as they are known.
-        roles: Their roles afterwards.
+        roles_before: Where the asset is shared: members' roles now, as far as they are known. Where
+            it is attached or detached: see `Entry.roles_before`.
+        roles: Their roles afterwards; likewise.
         note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
         schema: Says how values of custom metadata are shown.
     """
@@ -205,7 +213,9 @@ class PlanItem(msgspec.Struct, frozen=True):
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
-        """The fields that change; where the asset is shared, the members."""
+        """The fields that change; of sharing, the members; of attaching, the folder there."""
+        if self.action in ATTACHING:
+            return describe_folder(self.roles_before, self.roles)
         fields = describe_difference(self.base, self.mine, self.schema)
         return (*fields, *describe_roles(self.roles_before, self.roles))
 
@@ -227,7 +237,7 @@ class PlanItem(msgspec.Struct, frozen=True):
             fit=fit,
             asked=self.asked,
         )
-        if self.action is Action.SHARE:
+        if self.action in (Action.SHARE, *ATTACHING):
             draft = msgspec.structs.replace(
                 draft, roles_before=dict(self.roles_before), roles=dict(self.roles)
             )
@@ -246,6 +256,7 @@ class Plan(msgspec.Struct, frozen=True):
         given_up: Other changes that are not on the platform and that it replaces.
         drafts: What takes that batch back, entry by entry; `Changes.apply` does nothing else.
         caution: What is to be known before any of it is done; empty: nothing.
+        where: Of attaching: ``to capsule 'Spike sorting' (03af3513)``; else empty.
     """
 
     title: str
@@ -254,6 +265,7 @@ class Plan(msgspec.Struct, frozen=True):
     given_up: tuple[Entry, ...] = ()
     drafts: tuple[EntryDraft, ...] = ()
     caution: str = ""
+    where: str = ""
 
     @property
     def todo(self) -> tuple[PlanItem, ...]:
@@ -398,6 +410,14 @@ def describe_roles(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
         for member, role in after.items()
         if role != before.get(member)
     )
+
+
+def describe_folder(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
+    """Say in which folder an asset is attached, or was; empty where that is not known."""
+    old, new = (next(iter(each.values()), "") for each in (before, after))
+    if after:
+        return (FieldDiff("folder", "", new),) if new else ()
+    return (FieldDiff("folder", old, "not attached"),) if old else ()
 
 
 def change_fields(fields: Fields, change: Change, schema: MetadataSchema = UNKNOWN) -> Fields:

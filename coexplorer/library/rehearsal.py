@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from coexplorer.errors import ApiError, NotFound
+from coexplorer.computations import AttachedAsset
+from coexplorer.errors import ApiError, CoexplorerError, NotFound, Refused
 from coexplorer.fields import Fields
+from coexplorer.library.attach_plans import read_attached
+from coexplorer.library.attachments import find_attached, key_of, split_loads, workplace_of
 from coexplorer.library.context import Context
-from coexplorer.library.entries import Action, Cause, Entry, Purpose, State
+from coexplorer.library.entries import ATTACHING, Action, Cause, Entry, Purpose, State
 from coexplorer.library.permissions import read_sharing
 from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.reading_each import read_each
@@ -59,6 +62,8 @@ class Rehearsal:
             into=reversal.into,
         )
         planned = [entry for entry in entries if entry.state is State.PLANNED]
+        attached = await self._look_at_workplaces(planned if look else ())
+        planned = [entry for entry in planned if entry.action not in ATTACHING]
         seen = await (self._look(planned, heard) if look else self._recall(planned))
         replaced = {entry.id: entry for entry in given_up}
         items = []
@@ -70,6 +75,8 @@ class Rehearsal:
                 items.append(msgspec.structs.replace(_build_item(entry), restores=True))
             elif entry.state is not State.PLANNED:
                 items.append(_build_item(entry, reason=entry.reason))
+            elif entry.action in ATTACHING:
+                items.append(_plan_attaching(entry, attached.get(key_of(workplace_of(entry)))))
             else:
                 there = seen.get(entry.asset_id, _Seen())
                 items.append(await self._plan_one(entry, reversal.purpose, there, given_up))
@@ -107,6 +114,21 @@ class Rehearsal:
             note = f"{describe_left_alone(result.skipped_fields, result.left_to)}; left alone"
         item = _build_item(entry, result.before, result.after, note=note)
         return msgspec.structs.replace(item, leaves_part=bool(note))
+
+    async def _look_at_workplaces(
+        self, entries: Sequence[Entry]
+    ) -> Mapping[str, Sequence[AttachedAsset] | CoexplorerError | None]:
+        """Ask what is attached where something is to be attached or detached."""
+        found: dict[str, Sequence[AttachedAsset] | CoexplorerError | None] = {}
+        for load in split_loads(entry for entry in entries if entry.action in ATTACHING):
+            workplace = workplace_of(load[0])
+            key = key_of(workplace)
+            if key not in found:
+                try:
+                    found[key] = await read_attached(self._context, workplace)
+                except (ApiError, Refused) as error:
+                    found[key] = error
+        return found
 
     async def _look(
         self, entries: Sequence[Entry], heard: Callable[[int], None] | None
@@ -159,6 +181,26 @@ def _plan_sharing(entry: Entry, seen: _Seen) -> PlanItem:
     return msgspec.structs.replace(
         item, roles_before=merged.before, roles=merged.after, leaves_part=bool(left)
     )
+
+
+def _plan_attaching(
+    entry: Entry, attached: Sequence[AttachedAsset] | CoexplorerError | None
+) -> PlanItem:
+    """Return what attaches an asset again or detaches it, if it is not so already."""
+    if isinstance(attached, NotFound | Refused):
+        return _build_item(entry, reason=attached.message)
+    if isinstance(attached, CoexplorerError):
+        why = f"it would be kept unsent: {attached.message}"
+        return msgspec.structs.replace(_build_item(entry, note=why), waits=True)
+    present = find_attached(attached or (), entry.asset_id)
+    if attached is not None and (present is not None) is (entry.action is Action.ATTACH):
+        said = "not attached" if present is None else "already attached"
+        return _build_item(entry, reason=said, needless=True)
+    had = next(iter(entry.roles_before.values()), "")
+    if present is not None and had and present.mount not in ("", had):
+        reason = f"it was attached again since, as {present.mount}, so it was left alone"
+        return _build_item(entry, reason=reason)
+    return _build_item(entry)
 
 
 def _withdraw(entry: Entry, withdrawn: Entry | None) -> PlanItem:

@@ -18,6 +18,7 @@ from coexplorer.fields import (
     tell_fields,
 )
 from coexplorer.library.entries import (
+    ATTACHING,
     DONE,
     KEPT,
     Action,
@@ -51,7 +52,7 @@ class EditResult(msgspec.Struct, frozen=True):
         became: What the platform made of what was sent; None where it does not say.
         lacking: Where the asset was shared: what the platform did not do of it, in words.
         roles: Where the asset was shared: the members' roles that the platform has now; None: it
-            does not say.
+            does not say. Where it was attached: its folder there, by workplace.
         gives_up: Where the asset was shared: this user is no longer an owner, and so can't undo it.
         error: Why it failed, for states other than ``applied`` and ``unchanged``.
         needless: It was left out because nothing needed to change.
@@ -97,6 +98,11 @@ class EditResult(msgspec.Struct, frozen=True):
     def is_restored(self) -> bool:
         """Whether a redo only brought it back to the log: see `Cause`."""
         return self.state is State.STOPPED and self.cause is Cause.RESTORED
+
+    @property
+    def is_mounting(self) -> bool:
+        """Whether it is attached, and its files were not there yet."""
+        return self.state is State.APPLIED and self.cause is Cause.MOUNTING
 
     @property
     def no_longer_fits(self) -> bool:
@@ -183,6 +189,8 @@ def read_result(entry: Entry) -> EditResult:
         changed = tuple(each for each, role in entry.roles.items() if role != had.get(each))
         plain = entry.cause in (Cause.FOUND, Cause.GIVEN_UP)
         lacking = "" if plain else entry.reason
+    if entry.action in ATTACHING:
+        roles = entry.roles
     return EditResult(
         entry_id=entry.id,
         batch_id=entry.batch_id,

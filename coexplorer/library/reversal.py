@@ -21,7 +21,12 @@ from coexplorer.library.entries import (
 )
 from coexplorer.text import plural
 
-_OPPOSITE = {Action.ARCHIVE: Action.UNARCHIVE, Action.UNARCHIVE: Action.ARCHIVE}
+_OPPOSITE = {
+    Action.ARCHIVE: Action.UNARCHIVE,
+    Action.UNARCHIVE: Action.ARCHIVE,
+    Action.ATTACH: Action.DETACH,
+    Action.DETACH: Action.ATTACH,
+}
 _FOR_GOOD = (Action.DELETE, Action.CREATE)
 """What nothing takes back."""
 _UNDER_WAY = (State.PLANNED, State.INTENDED)
@@ -148,7 +153,9 @@ def _stands(entry: Entry) -> bool:
 
 def _is_unseen(entry: Entry) -> bool:
     """Tell whether an asset was shared where the platform does not tell who could see it before."""
-    return entry.cause is not Cause.GIVEN_UP and not entry.roles.keys() <= entry.roles_before.keys()
+    if entry.action is not Action.SHARE or entry.cause is Cause.GIVEN_UP:
+        return False
+    return not entry.roles.keys() <= entry.roles_before.keys()
 
 
 def _leave_out(entry: Entry) -> EntryDraft:

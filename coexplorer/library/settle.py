@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import contextlib
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from coexplorer.errors import BadReply, CoexplorerError, NotFound, Refused
+from coexplorer.computations import AttachedAsset
+from coexplorer.errors import BadReply, CoexplorerError, NotFound, PlatformTooOld, Refused
 from coexplorer.fields import FieldKind, Fields, changed_fields, field_named, same_value
+from coexplorer.library.attachments import (
+    describe_workplace,
+    find_attached,
+    key_of,
+    split_loads,
+    workplace_of,
+)
 from coexplorer.library.context import Context
-from coexplorer.library.entries import FOUND, STOPPED, STOPPED_SENDING, Action, Entry, State
+from coexplorer.library.entries import (
+    ATTACHING,
+    FOUND,
+    STOPPED,
+    STOPPED_SENDING,
+    Action,
+    Entry,
+    State,
+)
 from coexplorer.library.events import EditApplied, EditFailed
 from coexplorer.library.permissions import read_sharing
 from coexplorer.library.results import name_left_alone
@@ -91,8 +108,12 @@ async def settle_entries(context: Context, entries: Iterable[Entry]) -> list[Ent
         ApiError: The platform can't be asked; what is settled by then stays so.
     """
     unknown = [entry for entry in entries if entry.state is State.UNKNOWN]
+    attaching = [entry for entry in unknown if entry.action in ATTACHING]
+    for load in split_loads(attaching):
+        await _settle_attaching(context, load)
     for entry in unknown:
-        await _settle(context, entry)
+        if entry.action not in ATTACHING:
+            await _settle(context, entry)
     settled = [await context.run(context.journal.entry, entry.id) for entry in unknown]
     return [entry for entry in settled if entry is not None]
 
@@ -114,6 +135,26 @@ async def find_archived(client: Client, asset: Asset) -> bool:
             hint="try again in a while",
         )
     return False
+
+
+async def _settle_attaching(context: Context, entries: Sequence[Entry]) -> None:
+    """Settle what was attached to a workplace, or detached, by one look at it."""
+    workplace, wanted = workplace_of(entries[0]), entries[0].action is Action.ATTACH
+    client = await context.client()
+    attached: Sequence[AttachedAsset] | None = None
+    with contextlib.suppress(PlatformTooOld):  # it never tells; to do it again does no harm
+        try:
+            attached = await client.workplaces.attached(workplace)
+        except NotFound:
+            for entry in entries:
+                await note_settled(context, entry, State.REFUSED)
+            return
+    for entry in entries:
+        present = find_attached(attached or (), entry.asset_id)
+        arrived = attached is not None and (present is not None) is wanted
+        roles = {key_of(workplace): present.mount} if present is not None and wanted else None
+        state = State.APPLIED if arrived else State.UNSENT
+        await note_settled(context, entry, state, roles=roles)
 
 
 async def _settle(context: Context, entry: Entry) -> None:
@@ -147,7 +188,12 @@ async def _settle(context: Context, entry: Entry) -> None:
 
 
 async def note_settled(
-    context: Context, entry: Entry, state: State, *, asset_id: AssetId | None = None
+    context: Context,
+    entry: Entry,
+    state: State,
+    *,
+    asset_id: AssetId | None = None,
+    roles: dict[str, str] | None = None,
 ) -> None:
     """Write down what a look has shown of an entry of unknown outcome."""
     if state is State.UNSENT and entry.reason == STOPPED_SENDING:
@@ -159,9 +205,7 @@ async def note_settled(
         State.UNSENT: Refused("it did not reach the platform", hint="retry or discard it"),
         State.REFUSED: Refused("it did not reach the platform", hint="create it again")
         if entry.action is Action.CREATE
-        else NotFound(
-            "no such asset, or not shared with you", hint="it did not arrive before that"
-        ),
+        else _tell_gone(entry),
         State.CONFLICT: Refused(
             "it was changed to something else since, so nothing shows whether it had arrived",
             hint="look at the asset, then retry or discard it",
@@ -176,12 +220,21 @@ async def note_settled(
         asset_id=asset_id,
         whole=not name_left_alone(entry),
         found=found,
+        roles=roles,
     )
     named = asset_id or entry.asset_id
     if error is None:
         context.bus.publish(EditApplied(entry.id, named, entry.action))
     else:
         context.bus.publish(EditFailed(entry.id, named, entry.action, error))
+
+
+def _tell_gone(entry: Entry) -> NotFound:
+    """Say that what a change was of is not there any more."""
+    if entry.action in ATTACHING:
+        where = describe_workplace(workplace_of(entry))
+        return NotFound(f"there is no {where} any more, or you can't see it")
+    return NotFound("no such asset, or not shared with you", hint="it did not arrive before that")
 
 
 async def _find_created(client: Client, entry: Entry, others: Collection[AssetId]) -> Asset | None:

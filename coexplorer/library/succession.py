@@ -1,8 +1,8 @@
 """Which of two changes of an asset has the last word, if the earlier one was not sent. Pure.
 
 Each change touches parts of its asset: a text field, one tag, one key of custom metadata, whether
-it is archived. An earlier change that still waits must no longer write what a later one touches,
-whichever is sent first.
+it is archived, whether it is attached to one capsule. An earlier change that still waits must no
+longer write what a later one touches, whichever is sent first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from coexplorer.fields import (
     same_value,
     spread_fields,
 )
-from coexplorer.library.entries import Action, Cause, Entry, EntryDraft, State
+from coexplorer.library.entries import ATTACHING, Action, Cause, Entry, EntryDraft, State
 from coexplorer.library.merge import unique
 
 Part: TypeAlias = tuple[str, str]
@@ -33,6 +33,7 @@ ALL = "\n"
 
 _ARCHIVED = "archived"
 _SHARING = "sharing"
+_ATTACHED = "attached"
 
 Changing = TypeVar("Changing", EntryDraft, Entry)
 
@@ -51,10 +52,11 @@ def parts_of(change: EntryDraft | Entry) -> frozenset[Part]:
                 parts.add((field.name, ""))
             if field.name in change.asked:
                 parts.add((field.name, ALL if field.kind is FieldKind.SET else ""))
-    if change.action is Action.SHARE:
+    if change.action in (Action.SHARE, *ATTACHING):
+        kind = _SHARING if change.action is Action.SHARE else _ATTACHED
         before, after = change.roles_before, change.roles
         keys = dict.fromkeys([*before, *after])
-        parts |= {(_SHARING, key) for key in keys if before.get(key) != after.get(key)}
+        parts |= {(kind, key) for key in keys if before.get(key) != after.get(key)}
     return frozenset(parts)
 
 

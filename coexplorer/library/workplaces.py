@@ -72,7 +72,7 @@ class FoundWorkplace(msgspec.Struct, frozen=True):
         return f"{kind} {self.name!r} ({short})" if self.name else f"{kind} {short}"
 
 
-class Workplaces:
+class WorkplaceFinder:
     """Finds capsules, pipelines and computations.
 
     Every method may raise any `ApiError`.
@@ -243,11 +243,6 @@ _TOO_OLD: Mapping[WorkplaceKind, tuple[type[PlatformTooOld], ...]] = {
     WorkplaceKind.PIPELINE: (PlatformTooOld,),
 }
 """Platforms before 4.0 can be asked for capsules, and not for pipelines."""
-
-
-def describe_workplace(workplace: Workplace) -> str:
-    """Return what a workplace is called where only its id is known: ``capsule 03af3513``."""
-    return f"{workplace.kind.word} {workplace.id[:8]}"
 
 
 def _of_capsule(capsule: Capsule) -> FoundWorkplace:

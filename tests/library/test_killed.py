@@ -11,6 +11,7 @@ import anyio.to_thread
 import msgspec
 import pytest
 
+from coexplorer.computations import Workplace, WorkplaceKind
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
@@ -20,7 +21,7 @@ from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets
 from tests.support.patience import stretched
-from tests.support.server import RAW
+from tests.support.server import RAW, SESSION
 
 ID = AssetId(RAW)
 
@@ -30,7 +31,9 @@ from pathlib import Path
 import anyio, msgspec
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
+from coexplorer.computations import Workplace, WorkplaceKind
 from coexplorer.library import open_library
+from coexplorer.library.attachments import Attaching
 from coexplorer.library.plans import Change
 from coexplorer.library.journal import Journal
 from coexplorer.library.journal_file import JournalFile
@@ -63,6 +66,11 @@ async def main():
         elif task == "share":
             shared = Change(sharing=SharingChange({"everyone": "viewer"}))
             plan = await library.changes.plan("tag:bulk sort:created", shared, look=False)
+            await library.changes.apply(plan)
+        elif task == "attach":
+            place = Workplace(WorkplaceKind.COMPUTATION, "session-1")
+            attached = Change(attaching=Attaching(place, "it"))
+            plan = await library.changes.plan("tag:bulk sort:created", attached)
             await library.changes.apply(plan)
         elif task == "undo":
             await library.changes.undo()
@@ -249,6 +257,63 @@ async def test_killed_in_the_middle_of_a_bulk_of_200(
         assert all(map(is_done, ids))
         assert len((await library.changes.undo()).applied) == 200
         assert not any(map(is_done, ids))
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize(
+    ("die_in", "gate", "unknown", "arrived"),
+    [
+        ("entries_of", "", 0, 0),
+        ("intend_together", "", 0, 0),
+        ("", "before", 100, 0),
+        ("", "after", 100, 100),
+        ("settle_together", "", 100, 100),
+    ],
+)
+async def test_killed_at_each_step_of_attaching_200(
+    open_session: OpenSession,
+    server: DemoServer,
+    settings: Settings,
+    victims: list[Victim],
+    die_in: str,
+    gate: str,
+    unknown: int,
+    arrived: int,
+) -> None:
+    ids = set(many_assets(server, 200))
+    await known_before(open_session)
+    path = f"*/{SESSION}/data_assets"
+    waiting = getattr(server.hooks, gate)("POST", path) if gate else None
+    victims.append(Victim(settings, server, "attach", die_in))
+    if waiting is not None:
+        await waiting.arrived()
+        await victims[0].kill()
+    else:
+        await victims[0].died()
+    server.stop()
+    server.start()
+    server.log.clear()
+    place = Workplace(WorkplaceKind.COMPUTATION, SESSION)
+
+    async def count(library: Library) -> int:
+        return len(ids & {each.id for each in await library.workplaces.attached(place)})
+
+    async with open_session() as library:
+        (batch,) = await library.log.batches()
+        report = await library.changes.report(batch.id)
+        assert len(report.of(State.UNKNOWN)) == unknown
+        assert len(report.of(State.UNSENT)) == 200 - unknown
+        assert await count(library) == arrived
+        await library.changes.settle()
+        settled = await library.changes.report(batch.id)
+        assert len(settled.of(State.APPLIED)) == arrived
+        assert len(settled.of(State.UNSENT)) == 200 - arrived
+        done = await library.changes.resume(batch.id)
+        assert len(done.of(State.APPLIED)) == 200
+        assert len(server.requests("POST", path)) == 2 - arrived // 100, "nothing is sent twice"
+        assert await count(library) == 200
+        assert len((await library.changes.undo()).applied) == 200
+        assert await count(library) == 0
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

@@ -1,0 +1,133 @@
+"""What attaching assets to a workplace, or detaching them, would do to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from coexplorer.computations import AttachedAsset, Computation, Workplace, WorkplaceKind
+from coexplorer.errors import PlatformTooOld, Refused
+from coexplorer.fields import replace_values
+from coexplorer.library.attachments import (
+    Attaching,
+    find_attached,
+    find_obstacle,
+    key_of,
+)
+from coexplorer.library.context import Context
+from coexplorer.library.plans import Plan, PlanItem
+from coexplorer.library.validate import check_fields
+from coexplorer.models import AssetState, Record
+
+UNSEEN = (
+    "this platform (before 3.9) does not tell what is attached, so nobody can tell what is already"
+)
+"""What is to be known before anything is attached there."""
+
+
+async def read_attached(context: Context, workplace: Workplace) -> tuple[AttachedAsset, ...] | None:
+    """Ask what is attached to a workplace that assets can be attached to; None: it never tells.
+
+    Raises:
+        Refused: It is a computation, but not a cloud workstation that runs.
+        ApiError: It can't be asked.
+    """
+    workplaces = (await context.client()).workplaces
+    if workplace.kind is WorkplaceKind.COMPUTATION:
+        computation = await workplaces.computation(workplace.id)
+        _ensure_takes_assets(computation)
+        return computation.data_assets
+    try:
+        return await workplaces.attached(workplace)
+    except PlatformTooOld:
+        return None
+
+
+def _ensure_takes_assets(computation: Computation) -> None:
+    short = computation.id[:8]
+    if not computation.cloud_workstation:
+        raise Refused(
+            f"computation {short} is a run, and not a cloud workstation: nothing can be attached",
+            hint="attach to its capsule or pipeline before the next run",
+        )
+    if computation.is_over:
+        raise Refused(
+            f"workstation {short} is over: nothing can be attached to it any more",
+            hint="attach to its capsule, or start a workstation there",
+        )
+
+
+class AttachPlanner:
+    """Plans how assets are attached and detached.
+
+    Args:
+        context: What the session's modules share.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def plan(self, records: Sequence[Record], attaching: Attaching) -> Plan:
+        """Say what becomes of each asset.
+
+        Raises:
+            InvalidField: Its folder can't be one.
+            Refused: Nothing can be attached there, or one folder is given for several assets.
+            ApiError: The platform can't be asked what is attached.
+        """
+        if attaching.mount and len(records) > 1:
+            raise Refused(
+                "one mount folder is given for several assets",
+                hint="attach them one by one, or each in its own folder",
+            )
+        attached = await read_attached(self._context, attaching.workplace)
+        if not attaching.detach:
+            records = [await self._look_at_draft(record) for record in records]
+        taken = {each.mount: each.name or each.id[:8] for each in attached or () if each.mount}
+        key = key_of(attaching.workplace)
+        items = []
+        for record in records:
+            item = _plan_one(record, attaching, attached, taken)
+            if item.roles and (mount := item.roles[key]):
+                taken[mount] = record.asset.name
+            items.append(item)
+        caution = UNSEEN if attached is None else ""
+        where = f"{'from' if attaching.detach else 'to'} {attaching.title}"
+        return Plan(attaching.told, tuple(items), caution=caution, where=where)
+
+    async def _look_at_draft(self, record: Record) -> Record:
+        """Read what was a draft again: it may be ready by now."""
+        if record.asset.state != AssetState.DRAFT or self._context.is_current(record.fetched_at):
+            return record
+        return await self._context.fetch(record.asset.id)
+
+
+def _plan_one(
+    record: Record,
+    attaching: Attaching,
+    attached: Sequence[AttachedAsset] | None,
+    taken: dict[str, str],
+) -> PlanItem:
+    asset, key = record.asset, key_of(attaching.workplace)
+    item = PlanItem(asset.id, asset.name, attaching.action, asset.fields, asset.fields)
+    present = find_attached(attached or (), asset.id)
+    if attaching.detach:
+        if present is None and attached is not None:
+            return msgspec.structs.replace(item, reason="not attached", needless=True)
+        mount = present.mount if present is not None else ""
+        return msgspec.structs.replace(item, roles_before={key: mount})
+    if present is not None:
+        where = f" as {present.mount}" if present.mount else ""
+        reason = f"already attached{where}"
+        needless = attaching.mount in ("", present.mount)
+        if not needless:
+            reason += ": detach it first to have it elsewhere"
+        return msgspec.structs.replace(item, reason=reason, needless=needless)
+    if attaching.mount:
+        named = replace_values(asset.fields, {"mount": attaching.mount})
+        check_fields(named, only=("mount",))
+    mount = attaching.mount or asset.mount or ""
+    if reason := find_obstacle(record, mount, taken):
+        return msgspec.structs.replace(item, reason=reason)
+    return msgspec.structs.replace(item, roles={key: mount})
