@@ -288,20 +288,25 @@ def _are_same_numbers(one: object, other: object) -> bool:
 def write_value(field: MetadataField | None, value: object) -> str:
     """Return a value on one line, so that `read_written` reads it back exactly, whatever it is.
 
-    As it is shown, with its units, wherever that is enough; otherwise ``=`` and its JSON.
+    As it is shown, with its units, wherever that is enough; otherwise a text in quotes, as a JSON
+    string, or ``=`` and its JSON.
     """
     text = show_value(field, value, units=True)
+    fits = bool(text) and text.isprintable() and text == text.strip()
+    if fits and _reads_back(field, text, value):
+        return text
+    if isinstance(value, str) and _reads_back(field, quoted := encode_json(value).decode(), value):
+        return quoted
+    return f"={encode_json(value).decode()}"
+
+
+def _reads_back(field: MetadataField | None, text: str, value: object) -> bool:
+    if text.startswith("="):
+        return False
     try:
-        is_enough = (
-            bool(text)
-            and text.isprintable()
-            and text == text.strip()
-            and not text.startswith("=")
-            and is_same_json(read_value(field, text), value)
-        )
+        return is_same_json(read_written(field, text), value)
     except MetadataMistake:
-        is_enough = False
-    return text if is_enough else f"={encode_json(value).decode()}"
+        return False
 
 
 def read_written(
@@ -311,7 +316,7 @@ def read_written(
 
     Args:
         field: The key's field; None: the schema does not say.
-        text: The line.
+        text: The line. In double quotes it is a JSON string, as everywhere in a document.
         before: The value that is there; None: none.
         strict: Refuse a value, new in this line, that does not fit its field.
 
@@ -320,6 +325,8 @@ def read_written(
     """
     if before is not None and text == write_value(field, before):
         return before
+    if text.startswith('"') and (field is None or not field.multiple):
+        return _read_string(field, text, before)
     if not text.startswith("="):
         return read_value(field, text, before)
     try:
@@ -328,6 +335,19 @@ def read_written(
         raise MetadataMistake(f"has no JSON behind the = sign: {text[:40]}") from None
     if strict and field is not None and (mistake := find_mistake(field, value)):
         raise MetadataMistake(mistake)
+    return value
+
+
+def _read_string(field: MetadataField | None, text: str, before: object) -> object:
+    """Read a text in quotes, blanks and all; where a number or date belongs, what it writes."""
+    try:
+        value = msgspec.json.decode(text.encode(), type=str)
+    except (msgspec.MsgspecError, UnicodeError):
+        raise MetadataMistake(f"is not a JSON string, as its quotes say: {text[:40]}") from None
+    if field is not None and field.type in ("number", "date"):
+        return read_value(field, value, before)
+    if field is not None and (not value or (mistake := find_misfit(field, value))):
+        raise MetadataMistake(mistake if value else f"{_must_be(field)}{_not(value)}")
     return value
 
 

@@ -13,8 +13,10 @@ from coexplorer.metadata import (
     find_mistake,
     parse_date,
     read_value,
+    read_written,
     show_date,
     show_value,
+    write_value,
 )
 from coexplorer.models import MetadataField
 from tests.support.new_key import PLACES
@@ -174,3 +176,48 @@ def test_a_key_that_does_not_exist_is_told_with_what_is_like_it() -> None:
 def test_a_test_looks_for_a_new_key_in_each_place(place: str) -> None:
     path, _, name = PLACES[place].partition("::")
     assert f"def {name}(" in (ROOT / path).read_text("utf-8"), "tests/support/new_key.py names it"
+
+
+WRITTEN = {
+    "a text": (None, "plain", "plain"),
+    "quotes": (None, '"plain"', '"\\"plain\\""'),
+    "blanks": (None, " x ", '" x "'),
+    "lines": (None, "a\nb", '"a\\nb"'),
+    "a sign": (None, "=1", '"=1"'),
+    "quotes of a schema": (MetadataField("k"), '"plain"', '"\\"plain\\""'),
+    "a number": (MetadataField("k", "number"), 12, "12"),
+    "a text for a number": (MetadataField("k", "number"), "x", '="x"'),
+    "a text for several": (MetadataField("k", multiple=True), "x", '="x"'),
+    "several": (MetadataField("k", multiple=True), ["x", "y, z"], 'x, "y, z"'),
+}
+
+
+@pytest.mark.parametrize(("field", "value", "written"), WRITTEN.values(), ids=WRITTEN)
+def test_a_line_is_read_back_as_it_was_written(
+    field: MetadataField | None, value: object, written: str
+) -> None:
+    assert write_value(field, value) == written
+    assert read_written(field, written, strict=False) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "line", "value"),
+    [
+        (None, '"plain"', "plain"),
+        (MetadataField("k"), '"plain"', "plain"),
+        (MetadataField("k", allowed_values=("F", "M")), '"M"', "M"),
+        (MetadataField("k", multiple=True), '"plain"', ["plain"]),
+        (MetadataField("k", "number"), '"12"', 12),
+        (MetadataField("k", "date"), '"2024-03-01"', 1_709_251_200),
+    ],
+)
+def test_quotes_mean_the_same_in_every_line(
+    field: MetadataField | None, line: str, value: object
+) -> None:
+    assert read_written(field, line, "before") == value
+
+
+@pytest.mark.parametrize("line", ['"plain', '"a" b', '""', '"X"'])
+def test_a_text_in_quotes_that_is_none_is_refused(line: str) -> None:
+    with pytest.raises(MetadataMistake):
+        read_written(MetadataField("k", allowed_values=("F", "M")), line, "F")

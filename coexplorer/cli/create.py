@@ -32,7 +32,7 @@ from coexplorer.text import UNTOLD
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.results import ReadyProgress
+    from coexplorer.library.results import CreateProgress, ReadyProgress
     from coexplorer.models import Record
 
 _FORM = """[default]
@@ -121,19 +121,37 @@ def create_command(
 
     given = read_meta(meta)
 
-    async def work(library: Library) -> Record:
+    heard: list[CreateProgress] = []
+    made: list[Record] = []
+
+    async def work(library: Library) -> None:
         metadata = await library.changes.read_metadata(given) if given else None
-        return await library.changes.create(msgspec.structs.replace(new, metadata=metadata))
+        whole = msgspec.structs.replace(new, metadata=metadata)
+        made.append(await library.changes.create(whole, heard=heard.append))
 
     if deadline is not None:
-        deadline.doing = "no word of the new asset (coexplorer log tells what becomes of it)"
-    record = invocation.run(work, deadline=deadline)
+        deadline.doing = lambda: _describe_create(heard)
+    try:
+        invocation.run(work, deadline=deadline)
+    except TimeIsUp:
+        if not made:
+            raise
+    record = made[0]
     if waits:
         if style is Format.TABLE:
             print_line(f"created {record.asset.id} ({record.asset.state or UNTOLD})")
-        _wait(invocation, [record.asset.id], deadline, style)
+        _wait(invocation, [record.asset.id], deadline, style, made=record)
         return
     _print([record], style)
+
+
+def _describe_create(heard: Sequence[CreateProgress]) -> str:
+    """Say how far a request for a new asset got (pure)."""
+    if not heard:
+        return "nothing was sent yet, so no asset is made,"
+    if heard[-1].asset_id is None:
+        return "no word of the new asset (coexplorer log tells what becomes of it)"
+    return f"asset {heard[-1].asset_id} is made, and not ready"
 
 
 def _read_keys(
@@ -201,9 +219,22 @@ def wait_command(
 
 
 def _wait(
-    invocation: Invocation, ids: list[AssetId], deadline: Deadline | None, style: Format
+    invocation: Invocation,
+    ids: list[AssetId],
+    deadline: Deadline | None,
+    style: Format,
+    *,
+    made: Record | None = None,
 ) -> None:
-    """Wait for all of them, tell, and leave with the exit code that it deserves."""
+    """Wait for all of them, tell, and leave with the exit code that it deserves.
+
+    Args:
+        invocation: This run.
+        ids: Of the assets.
+        deadline: When it has to have ended.
+        style: How assets are printed.
+        made: The only one of them, just made: as it was then.
+    """
     settled: dict[AssetId, Record] = {}
     states: dict[AssetId, str] = {}
     if deadline is not None:
@@ -213,7 +244,13 @@ def _wait(
         left_s = None if deadline is None else deadline.left_s
         await wait_for(library, ids, left_s, settled, states)
 
-    invocation.run(work, deadline=deadline)
+    try:
+        invocation.run(work, deadline=deadline)
+    except TimeIsUp:
+        if style is not Format.TABLE:  # the id of what was made must not be lost
+            known = [*settled.values()] or ([made] if made is not None else [])
+            _print(known, style)
+        raise
     records = [settled[each] for each in ids if each in settled]
     if style is Format.TABLE or len(records) == len(ids):
         _print(records, style)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def read_values(options: Mapping[str, str | None]) -> dict[str, Value]:
     return values
 
 
+_TAG = re.compile(r'\s*+("(?:[^"]|"")*+"|[^,"\s][^,]*+|)\s*+(?:,|$)')
 _NAMED = 5
 """So many assets with an earlier text are named before an editor is opened."""
 
@@ -164,8 +166,28 @@ def edit_command(
 
 
 def split_tags(text: str) -> tuple[str, ...]:
-    """Read ``a, b``; an empty text is no tags at all (pure)."""
-    return tuple(tag for tag in (part.strip() for part in text.split(",")) if tag)
+    """Read ``a, b``; an empty text is no tags at all (pure).
+
+    A tag with a comma in it stands in quotes, with its own quotes doubled, as in CSV.
+
+    Raises:
+        click.UsageError: A quote is not closed, or more follows it.
+    """
+    tags: dict[str, None] = {}
+    place = 0
+    while place < len(text):
+        found = _TAG.match(text, place)
+        if found is None:
+            raise click.UsageError(
+                f"--tags {text!r}: a quote is not closed, or more follows it; a tag with a comma in"
+                ' it stands in quotes: x,"y, z"'
+            )
+        quoted = found[1].startswith('"')
+        tag = (found[1][1:-1].replace('""', '"') if quoted else found[1]).strip()
+        if tag:
+            tags[tag] = None
+        place = found.end()
+    return tuple(tags)
 
 
 async def _plan(library: Library, targets: Targets, change: Change, *, refresh: bool) -> Plan:

@@ -23,7 +23,13 @@ from coexplorer.library.kept_texts import is_same_file, may_give_up
 from coexplorer.library.log import Log
 from coexplorer.library.metadata import judge_metadata, known_schema
 from coexplorer.library.plans import Change, Plan, change_fields, show_by
-from coexplorer.library.results import BatchProgress, BatchReport, EditResult, ReadyProgress
+from coexplorer.library.results import (
+    BatchProgress,
+    BatchReport,
+    CreateProgress,
+    EditResult,
+    ReadyProgress,
+)
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, NewAsset, Record
 from coexplorer.query import Query
@@ -229,18 +235,24 @@ class Changes:
         """
         return await self._editor.share(asset_id, before, after)
 
-    async def create(self, new: NewAsset) -> Record:
+    async def create(
+        self, new: NewAsset, *, heard: Callable[[CreateProgress], None] | None = None
+    ) -> Record:
         """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.
 
         The AWS keys go to the platform and nowhere else. After a lost reply, look for the asset by
         name and mount; never ask twice.
+
+        Args:
+            new: The asset.
+            heard: Told once it is sent, and once it is known which asset it became.
 
         Raises:
             InvalidField: A value must not be sent; nothing was.
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no, or the outcome is unknown (``outcome_unknown``).
         """
-        return await self._creator.create(new)
+        return await self._creator.create(new, heard)
 
     async def read_metadata(self, typed: Mapping[str, Sequence[str] | None]) -> Map:
         """Return custom metadata of a new asset, as the deployment's schema types them.

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Iterator
 import anyio
 import msgspec
 
-from coexplorer.errors import ApiError, CoexplorerError
+from coexplorer.errors import ApiError, CoexplorerError, Refused
 from coexplorer.fields import fields_of
 from coexplorer.library.context import Context
 from coexplorer.library.entries import Action, EntryDraft, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
 from coexplorer.library.metadata import judge_metadata
-from coexplorer.library.results import ReadyProgress
+from coexplorer.library.results import CreateProgress, ReadyProgress
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, AssetState, Membership, NewAsset, Record
 
@@ -41,7 +41,9 @@ class Creator:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def create(self, new: NewAsset) -> Record:
+    async def create(
+        self, new: NewAsset, heard: Callable[[CreateProgress], None] | None = None
+    ) -> Record:
         """See `Changes.create`. The journal gets the editable fields, never the source's keys."""
         context = self._context
         fields = tidy_fields(fields_of(new))
@@ -60,6 +62,8 @@ class Creator:
             client = await context.client()
             await context.write_down(context.journal.intend, entry, after=fields)
             sent = True
+            if heard:
+                heard(CreateProgress(sent=True))
             asset = await client.create(new, others=self._find_others)
         except CoexplorerError as error:
             unknown = sent and isinstance(error, ApiError) and error.outcome_unknown
@@ -69,10 +73,15 @@ class Creator:
             context.bus.publish(EditFailed(entry, AssetId(""), Action.CREATE, error))
             raise
         except anyio.get_cancelled_exc_class():
-            await context.settle(entry, State.UNKNOWN if sent else State.REFUSED)
+            stopped = None if sent else Refused("it was stopped before anything was sent")
+            await context.settle(entry, State.UNKNOWN if sent else State.REFUSED, error=stopped)
             raise
-        await context.settle(entry, State.APPLIED, asset_id=asset.id, after=asset.fields)
-        record = await context.remember(asset, Membership(archived=False, mine=True))
+        if heard:
+            heard(CreateProgress(sent=True, asset_id=asset.id))
+        # Whoever is out of time now still hears which asset it is.
+        with anyio.CancelScope(shield=True):
+            await context.settle(entry, State.APPLIED, asset_id=asset.id, after=asset.fields)
+            record = await context.remember(asset, Membership(archived=False, mine=True))
         context.bus.publish(EditApplied(entry, asset.id, Action.CREATE))
         return record
 

@@ -367,6 +367,18 @@ class DownloadProgress(msgspec.Struct, frozen=True):
     total_bytes: int | None
 
 
+class CreateProgress(msgspec.Struct, frozen=True):
+    """How far a request for a new asset got.
+
+    Attributes:
+        sent: It was sent, so the log has it; False: nothing left this machine yet.
+        asset_id: What it made; None: no reply has come yet.
+    """
+
+    sent: bool
+    asset_id: AssetId | None = None
+
+
 class ReadyProgress(msgspec.Struct, frozen=True):
     """A look at an asset in ``draft``; the next one follows after `next_poll_s` seconds."""
 

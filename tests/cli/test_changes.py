@@ -2,8 +2,10 @@
 
 import os
 
+import click
 import pytest
 
+from coexplorer.cli.edit import split_tags
 from coexplorer.cli.narration import _describe_details
 from coexplorer.cli.outcomes import summarize
 from coexplorer.config import load_settings
@@ -454,3 +456,23 @@ def test_what_changes_nothing_is_said_and_not_logged(
     assert {row["state"] for row in rows} == {"skipped"}
     assert program.server.requests("PUT") == program.server.requests("PATCH") == []
     program.ok("undo")  # what was done before
+
+
+@pytest.mark.parametrize(
+    ("given", "tags"),
+    [
+        ('x,"y, z"', ("x", "y, z")),
+        ('"a ""b""", c ,', ('a "b"', "c")),
+        ('5" disk,x', ('5" disk', "x")),
+        ("a,a, a", ("a",)),
+        ("", ()),
+    ],
+)
+def test_tags_of_an_option_may_stand_in_quotes(given: str, tags: tuple[str, ...]) -> None:
+    assert split_tags(given) == tags
+
+
+@pytest.mark.parametrize("given", ['x,"y', '"x"y', '"'])
+def test_quotes_of_tags_that_are_not_closed_are_a_mistake(given: str) -> None:
+    with pytest.raises(click.UsageError, match="a quote is not closed"):
+        split_tags(given)

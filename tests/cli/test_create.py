@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import anyio
 import pytest
 
+from coexplorer.library import Library
+from coexplorer.library.changes import Changes
 from tests.support.program import Program, find_leaks
 from tests.support.server import DRAFT, FAILED, RAW
 
@@ -131,3 +134,29 @@ def test_wait_gives_up_in_time_although_the_platform_is_silent(
     done = program("wait", target, "--timeout", "0.5")
     assert done.code == 11
     assert done.err.rstrip().endswith("still looking for the assets after 0.5 s")
+
+
+@pytest.mark.parametrize("style", [(), ("--json",)])
+@pytest.mark.parametrize("ends", ["before it is sent", "after the reply"])
+def test_what_is_said_of_a_create_whose_time_is_over_is_true(
+    program: Program, monkeypatch: pytest.MonkeyPatch, ends: str, style: tuple[str, ...]
+) -> None:
+    fill_bucket(program)
+
+    async def hang(*_: object, **__: object) -> None:
+        await anyio.sleep_forever()
+
+    late = ends == "after the reply"
+    if late:
+        monkeypatch.setattr(Library, "status", hang)
+    else:
+        monkeypatch.setattr(Changes, "read_metadata", hang)
+    args = ("create", "s", "--bucket", "lab-data", "--public", "--wait", "--meta", "age=3", *style)
+    done = program(*args, "--timeout", "2" if late else "0")
+    assert done.code == 11
+    made = [each.id for each in program.server.store.assets() if each.name == "s"]
+    assert made == made[: len(made) and 1]
+    assert all(each in done.out for each in made)  # slow as a machine may be
+    if not made:
+        assert done.out == ""
+        assert "nothing was sent yet, so no asset is made, after" in done.err

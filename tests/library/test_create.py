@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 
@@ -13,6 +14,7 @@ from coexplorer.library import Library, open_library
 from coexplorer.library.create import poll_waits
 from coexplorer.library.entries import State
 from coexplorer.library.events import AssetSettled
+from coexplorer.library.results import CreateProgress
 from coexplorer.models import AwsSource, NewAsset, Secret
 from tests.library.conftest import build_settings
 from tests.support.in_between import Passed, in_between
@@ -160,3 +162,37 @@ def test_drafts_are_polled_at_five_seconds_and_then_slower() -> None:
     assert waits[0] == 5.0
     assert waits == sorted(waits)
     assert waits[-1] == 60.0
+
+
+@pytest.mark.parametrize("stage", ["before", "sent", "made"])
+async def test_a_create_that_is_stopped_says_how_far_it_got(
+    library: Library, server: DemoServer, bucket: str, stage: str
+) -> None:
+    heard: list[CreateProgress] = []
+    record = None
+    with anyio.CancelScope() as scope:
+
+        def hear(progress: CreateProgress) -> None:
+            heard.append(progress)
+            if stage == ("sent" if progress.asset_id is None else "made"):
+                scope.cancel()
+
+        if stage == "before":
+            scope.cancel()
+        record = await library.changes.create(new_asset(bucket), heard=hear)
+    entries = await library.log.entries()
+    if stage == "before":
+        assert heard == []
+        assert [(each.state, bool(each.reason)) for each in entries] in (
+            [], [(State.REFUSED, True)],
+        )  # fmt: skip
+        assert server.requests("POST", "data_assets") == []
+    elif stage == "sent":
+        assert heard == [CreateProgress(sent=True)]
+        assert [each.state for each in entries] == [State.UNKNOWN]
+    else:
+        assert record is not None
+        assert heard[-1].asset_id == record.asset.id
+        assert [(each.state, each.asset_id) for each in entries] == [
+            (State.APPLIED, record.asset.id)
+        ]
