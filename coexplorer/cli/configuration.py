@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -23,7 +23,7 @@ from coexplorer.config.file import (
     load_config_file,
     read_setting,
 )
-from coexplorer.errors import CoexplorerError, ConfigError, FileTrouble, NotFound
+from coexplorer.errors import ConfigError, FileTrouble, NotFound
 from coexplorer.text import guess_word
 
 _HIDDEN = "(set)"
@@ -98,33 +98,47 @@ def get_command(key: str) -> None:
 def set_command(key: str, values: tuple[str, ...]) -> None:
     """Set KEY to VALUE; for a list, give several values or one separated by commas."""
     from coexplorer.config.write import change_setting
-    from coexplorer.doctor.settings import check_config
 
     setting = _find(key)
     if len(values) > 1 and not setting.is_list:
         raise click.UsageError(f"{key} takes one value; put it in quotes")
-    several = tuple(each.strip() for value in values for each in value.split(","))
+    several = tuple(
+        each.strip() or each[:1]
+        for value in values
+        for each in (value.split(",") if value.strip(",") else value[:1])
+    )
     value = tuple(filter(None, several)) if setting.is_list else values[0]
-    before = load_config_file(find_paths().config_file)
+    if setting.is_list and not value:
+        raise click.UsageError(f"{key} needs a value; {_tell_unset(key)}")
+    check = _refuse_new_faults()  # a file that was wrong before is no mistake of this call
     try:
-        change_setting(find_paths(), setting, value, check=check_config)
+        change_setting(find_paths(), setting, value, check=check)
     except FileTrouble:
         raise
     except ConfigError as error:
-        if _has_mistake(before):
-            raise  # the file was wrong before
         hint = f"; {error.hint}" if error.hint else ""
         raise click.UsageError(f"{error.message}{hint}") from None
 
 
-def _has_mistake(config: ConfigFile) -> bool:
-    from coexplorer.doctor.settings import check_config
+def _tell_unset(key: str) -> str:
+    return f"coexplorer config unset {key} lets the default apply"
 
-    try:
-        check_config(config)
-    except CoexplorerError:
-        return True
-    return False
+
+def _refuse_new_faults() -> Callable[[ConfigFile], None]:
+    """Return a check that raises what is wrong with settings and was not before.
+
+    What stands in the file already keeps nobody from changing something else.
+    """
+    from coexplorer.doctor.settings import find_faults
+
+    before = {each.message for each in find_faults(load_config_file(find_paths().config_file))}
+
+    def check(config: ConfigFile) -> None:
+        for fault in find_faults(config):
+            if fault.message not in before:
+                raise fault
+
+    return check
 
 
 @config_command.command("unset")
@@ -135,7 +149,6 @@ def unset_command(key: str) -> None:
     The last key of a profile takes the profile with it; coexplorer logout forgets all of one.
     """
     from coexplorer.config.write import change_setting
-    from coexplorer.doctor.settings import check_config
 
     config = load_config_file(find_paths().config_file)
     name = key.removeprefix("profiles.")
@@ -144,7 +157,7 @@ def unset_command(key: str) -> None:
     setting = _find(key)
     if read_setting(config, setting) is None:
         raise NotFound(f"{key} is not set", hint="coexplorer config list shows what is")
-    change_setting(find_paths(), setting, None, check=check_config)
+    change_setting(find_paths(), setting, None, check=_refuse_new_faults())
 
 
 def _find(key: str) -> Setting:

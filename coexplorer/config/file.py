@@ -256,7 +256,9 @@ def _parse_profile(name: str, table: Mapping[str, object], reader: _Reader) -> P
     token = reader.optional_text(table, "token", where)
     dialect = reader.optional_text(table, "dialect", where)
     if dialect is not None and dialect not in set(Dialect):
-        raise ConfigError(f"{where}.dialect: expected legacy or current", hint="remove the line")
+        raise ConfigError(
+            f"{where}.dialect: expected legacy or current", hint="without it, the platform is asked"
+        )
     return Profile(
         name=name,
         domain=domain,

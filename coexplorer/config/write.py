@@ -31,6 +31,9 @@ from coexplorer.config.paths import Paths, ensure_private_dir, write_private
 from coexplorer.config.settings import Settings
 from coexplorer.errors import ConfigError, FileTrouble
 
+_MARK = "\ufeff"
+"""The byte order mark, which some editors of Windows put before everything."""
+
 _HEADER = "coexplorer's settings. Only you may read this file: it can hold tokens."
 
 
@@ -157,11 +160,13 @@ def _edit(paths: Paths) -> Iterator[TOMLDocument]:
     try:
         with _locked(paths):
             exists = path.exists()
-            document = tomlkit.parse(path.read_text("utf-8")) if exists else tomlkit.document()
+            text = path.read_bytes().decode("utf-8") if exists else ""
+            mark = _MARK if text.startswith(_MARK) else ""  # tomlkit can't read one
+            document = tomlkit.parse(text.removeprefix(_MARK)) if exists else tomlkit.document()
             if not exists:
                 document.add(tomlkit.comment(_HEADER))
             yield document
-            write_private(path, tomlkit.dumps(document))
+            write_private(path, mark + tomlkit.dumps(document))
     except OSError as error:
         raise FileTrouble.of(path, "written", error, hint=OTHER_FOLDER) from None
 

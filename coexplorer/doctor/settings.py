@@ -13,7 +13,7 @@ from coexplorer.config.domain import parse_domain
 from coexplorer.config.environment import DOMAINS, explain_missing
 from coexplorer.config.file import ConfigFile, load_config_file
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
-from coexplorer.errors import CoexplorerError, ConfigError, NoProfile
+from coexplorer.errors import CoexplorerError, ConfigError, NoProfile, QueryError
 from coexplorer.query import parse_query
 from coexplorer.text import guess_word
 from coexplorer.tui.columns import COLUMN_BY_ID
@@ -103,39 +103,48 @@ def _find_address(domain: str) -> str:
 
 
 def _judge_config(config: ConfigFile, path: Path) -> Finding:
-    try:
-        check_config(config)
-    except CoexplorerError as error:
-        return Finding("settings", CheckState.WARNING, f"{path}: {error.message}", error.hint)
-    if config.warnings:
-        more = len(config.warnings) - _NAMED
-        told = "; ".join(config.warnings[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
-        return Finding("settings", CheckState.WARNING, told, "docs/config.md lists all settings")
+    faults = list(find_faults(config))
+    told = [each.message for each in faults] + list(config.warnings)
+    if told:
+        more = len(told) - _NAMED
+        hints = [*dict.fromkeys(each.hint for each in faults if each.hint)]
+        return Finding(
+            "settings",
+            CheckState.WARNING,
+            (f"{path}: " if faults else "")
+            + "; ".join(told[:_NAMED])
+            + (f"; and {more} more" if more > 0 else ""),
+            "; ".join(hints[:_NAMED]) or "docs/config.md lists all settings",
+        )
     there = "can be read" if path.exists() else "is not there, so all settings have their defaults"
     return pass_check("settings", f"{path} {there}")
 
 
-def check_config(config: ConfigFile) -> None:
-    """Check what only the whole program knows: profiles, columns, commands, keys and queries.
+def find_faults(config: ConfigFile) -> Iterator[CoexplorerError]:
+    """Yield what would have no effect, as only the whole program knows.
 
-    Raises:
-        ConfigError: Something would have no effect.
-        QueryError: A view is no query.
+    That goes for profiles, columns, commands, keys and queries.
     """
     if config.default_profile is not None and config.default_profile not in config.profiles:
         known = ", ".join(config.profiles) or "none yet"
-        raise ConfigError(
+        yield ConfigError(
             f"there is no profile {config.default_profile!r}", hint=f"profiles: {known}"
         )
     for column in config.columns:
         if column not in COLUMN_BY_ID:
             guess = guess_word(column, COLUMN_BY_ID)
-            raise ConfigError(
+            yield ConfigError(
                 f"there is no column {column!r}{guess}", hint=f"columns: {', '.join(COLUMN_BY_ID)}"
             )
     for problem in build_keymap(config.keys, config.actions).problems:
-        raise ConfigError(problem, hint="docs/keys.md lists commands and their keys")
+        yield ConfigError(problem, hint="docs/keys.md lists commands and their keys")
     for profile in config.profiles.values():
-        parse_domain(profile.domain)
-        for query in profile.views.values():
-            parse_query(query)
+        try:
+            parse_domain(profile.domain)
+        except ConfigError as error:
+            yield error
+        for name, query in profile.views.items():
+            try:
+                parse_query(query)
+            except QueryError as error:
+                yield ConfigError(f"view {name!r} is no query: {error.message}", hint=error.hint)

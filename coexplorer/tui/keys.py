@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from string import ascii_lowercase
 
 import msgspec
 
+from coexplorer.text import guess_word
 from coexplorer.tui.command_registry import BY_ID, COMMANDS
 from coexplorer.tui.commands import Command, Scope
 
@@ -14,6 +16,16 @@ SHARED = {Scope.LOG: Scope.FORM, Scope.CONFLICT: Scope.FORM, Scope.PLAN: Scope.F
 
 _UNRELIABLE = ("ctrl+m", "ctrl+i", "ctrl+h", "ctrl+j", "ctrl+[", "ctrl+enter", "alt+enter")
 """Keys that some terminals send as another one, or not at all (design: tui.md, Rules)."""
+
+
+_NAMED = {
+    *("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete"),
+    *("backspace", "tab", "enter", "escape", "space", "backslash", "underscore"),
+    *("right_square_bracket", "circumflex_accent"),
+    *(f"f{number}" for number in range(1, 25)),
+}
+_MODIFIERS = ("alt", "ctrl", "hyper", "meta", "shift", "super")
+"""In the order in which Textual names them."""
 
 
 class QuickAction(msgspec.Struct, frozen=True):
@@ -141,6 +153,8 @@ def build_keymap(
     for key, text in (actions or {}).items():
         owner = builder.find_owner(Scope.MAIN, key)
         action = parse_quick_action(text)
+        if not _reliable((key,), problems):
+            continue
         if owner is not None:
             problems.append(
                 f"key {show_key(key)} already belongs to {owner.title}; {text} did not get it"
@@ -165,10 +179,33 @@ def parse_quick_action(text: str) -> QuickAction | None:
     return None
 
 
+def is_key(text: str) -> bool:
+    """Tell whether a text names a key as the app gets it: see `name_key`."""
+    if len(text) == 1:
+        return text.isprintable() and not text.isspace()
+    *modifiers, base = text.split("+") if not text.endswith("++") else [*text[:-2].split("+"), "+"]
+    if modifiers != [each for each in _MODIFIERS if each in modifiers]:
+        return False
+    if base in _NAMED:
+        return True
+    # A capital letter is typed with shift, and comes as itself.
+    types = len(base) == 1 and base.isprintable() and not base.isspace() and base == base.lower()
+    return types and bool(modifiers) and modifiers != ["shift"]
+
+
+def _tell_no_key(text: str) -> str:
+    """Say that something is not the name of a key."""
+    names = [*_NAMED, *(f"ctrl+{letter}" for letter in ascii_lowercase)]
+    guess = guess_word(text.lower(), names)
+    return f"{text!r} is not the name of a key{guess}"
+
+
 def _reliable(keys: Iterable[str], problems: list[str]) -> list[str]:
     kept = []
     for key in keys:
-        if key in _UNRELIABLE:
+        if not is_key(key):
+            problems.append(_tell_no_key(key))
+        elif key in _UNRELIABLE:
             problems.append(f"key {key} is not sent by every terminal: left out")
         else:
             kept.append(key)

@@ -92,6 +92,27 @@ def test_set_changes_one_value_and_keeps_the_rest(
     assert config.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_byte_order_mark_stays_before_what_is_written(program: Program, config: Path) -> None:
+    config.write_text(f"\ufeff{TEXT}", encoding="utf-8")
+    program.ok("config", "set", "keys.asset.archive", "X")
+    program.ok("config", "unset", "columns")
+    program.ok("--profile", "my.lab", "logout")
+    text = config.read_text("utf-8")
+    assert text.startswith("\ufeff# my own words\n")
+    assert text.count("\ufeff") == 1
+    assert load_config_file(config).keys == {"asset.archive": ("X",)}
+
+
+def test_what_is_wrong_already_keeps_nothing_else_from_being_set(
+    program: Program, config: Path
+) -> None:
+    config.write_text(TEXT.replace('"x"  # as', '"xx"  # as'), encoding="utf-8")
+    program.ok("config", "set", "columns", "name")
+    assert program("config", "set", "columns", "nmae").code == 2
+    program.ok("config", "set", "keys.list.columns", ",")
+    assert program.ok("config", "get", "keys.list.columns").lines == [","]
+
+
 def test_set_and_unset_of_what_is_new(program: Program, config: Path) -> None:
     for key, values in (
         ("actions.K", ("+keep",)),
@@ -116,6 +137,14 @@ def test_set_and_unset_of_what_is_new(program: Program, config: Path) -> None:
         (("set", "columns", "name", "sise"), 2, "did you mean size?"),
         (("set", "keys.asset.archiv", "x"), 2, "there is no command asset.archiv"),
         (("set", "actions.K", "explode"), 2, "is not an action"),
+        (("set", "actions.KK", "+keep"), 2, "'KK' is not the name of a key"),
+        (("set", "actions.ctrl+m", "+keep"), 2, "is not sent by every terminal"),
+        (("set", "keys.asset.archive", "pagedwn"), 2, "did you mean pagedown?"),
+        (("set", "keys.asset.archive", "ctrl+kk"), 2, "did you mean ctrl+k?"),
+        (("set", "keys.asset.archive", "ctrl+K"), 2, "did you mean ctrl+k?"),
+        (("set", "keys.asset.archive", "X", "shift+x"), 2, "'shift+x' is not the name"),
+        (("set", "keys.asset.archive", ""), 2, "config unset keys.asset.archive"),
+        (("set", "keys.asset.archive", " "), 2, "is not the name of a key"),
         (("set", "profiles.acme.views.bad", "size:>ten"), 2, "size: expected"),
         (("set", "profiles.acme.domain", "a b"), 2, "a b"),
         (("set", "profiles.acme.dialect", "klingon"), 2, "legacy or current"),

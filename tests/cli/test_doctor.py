@@ -183,6 +183,10 @@ def test_broken_settings_are_the_first_fault(
         ('columns = ["nmae"]', ("no column 'nmae'", "did you mean name")),
         ('[profiles.a]\ndomain = "a"\n[profiles.a.views]\nv = "size:>x"', ("size",)),
         ('[keys]\n"no.such" = "x"', ("no.such",)),
+        (
+            'columns = ["nmae"]\n[keys]\n"asset.archive" = "xx"\n[actions]\nKK = "+keep"',
+            ("no column 'nmae'", "'xx' is not the name of a key", "'KK' is not the name"),
+        ),
     ],
 )
 def test_settings_without_effect_are_warnings(

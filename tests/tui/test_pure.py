@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.keys import Keys
 
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
@@ -27,8 +28,10 @@ from coexplorer.tui.columns import (
     show_date,
     show_size,
 )
+from coexplorer.tui.command_registry import COMMANDS
 from coexplorer.tui.diffs import describe_entry
 from coexplorer.tui.facts import _show_value
+from coexplorer.tui.keys import is_key
 from coexplorer.tui.markdown import render_markdown
 from coexplorer.tui.tag_text import find_tag_at, fit_values, format_tags, parse_tags
 from coexplorer.tui.views import View, build_strip_line, build_views, find_active
@@ -320,3 +323,11 @@ def test_the_header_says_what_waits_each_kind_by_its_name(
     status = Status(7, complete=True, synced_at=None, offline=False, syncing=False, **counts)  # type: ignore[arg-type]  # counts are numbers
     line = build_header(place="x", status=status, note="", cells=100, now_local=datetime.now(UTC))
     assert "".join(text for text, _ in line).rstrip().endswith(said)
+
+
+def test_each_key_of_the_toolkit_can_be_set() -> None:
+    odd = {"<any>", "<ignore>", "<scroll-down>", "<scroll-up>", "ctrl-at", "return"}
+    names = {key.value for key in Keys} - odd
+    assert [name for name in sorted(names) if not is_key(name)] == []
+    defaults = {key for command in COMMANDS for key in command.keys}
+    assert [key for key in sorted(defaults) if not is_key(key)] == []
