@@ -19,12 +19,11 @@ from coexplorer.api.failures import (
     Failed,
     Failure,
     FailureKind,
-    build_unreachable,
-    classify_reply,
     parse_retry_after,
 )
 from coexplorer.api.masking import mask_addresses
 from coexplorer.api.storage import Storage, Stream
+from coexplorer.api.storage_failures import OF_THE_ADDRESS, build_stopped, classify_stored
 from coexplorer.api.transport import Transport
 from coexplorer.errors import ApiError, BadReply, Conflict
 
@@ -33,6 +32,9 @@ FetchUrl = Callable[[], Awaitable[str]]
 
 
 _LONGEST_NUMBER: Final = 19
+
+_ADDRESSES: Final = 1
+"""Addresses that are asked for anew, one after another, where the storage refuses them."""
 
 _PROGRESS_BYTES: Final = 64 * 1024
 """So much has to come for a download to count as going on: a byte now and then is no progress."""
@@ -96,6 +98,7 @@ class Download:
         self._skip = 0
         self._given = start
         self._failures = 0
+        self._refusals = 0
         self._deadline = 0.0
         self._since_progress = 0
         self._waited_s = 0.0
@@ -160,8 +163,7 @@ class Download:
         if chunk is None:
             if self.stop is None:
                 return None
-            reason = "the file's storage stopped before the end"
-            raise Failed(build_unreachable(reason, kind=FailureKind.LOST, writes=False))
+            raise Failed(build_stopped("stopped before the end", kind=FailureKind.LOST))
         skipped = min(self._skip, len(chunk))
         self._skip -= skipped
         wanted = None if self.stop is None else skipped + self.stop - self.position
@@ -177,12 +179,12 @@ class Download:
         self._waited_s += waited_s
         limit_s = self._transport.timeouts.file_s
         if self._since_progress >= _PROGRESS_BYTES:
-            self._failures = 0
+            self._failures = self._refusals = 0
             self._since_progress = 0
             self._waited_s = 0.0
         elif self._waited_s > limit_s:
-            reason = f"the file's storage sent next to nothing for {limit_s:.0f} s"
-            raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=False))
+            reason = f"sent next to nothing for {limit_s:.0f} s"
+            raise Failed(build_stopped(reason, kind=FailureKind.SILENT))
 
     async def _open(self) -> None:
         if self.position > self._given and not self.etag:
@@ -219,12 +221,13 @@ class Download:
             body = await self._read_refusal(stream)
             now = time.time() + self._transport.clock_offset_s
             told_s = parse_retry_after(stream.headers.get("Retry-After"), now=now)
-            failure = classify_reply(
-                stream.status, body, subject="file", writes=False, retry_after_s=told_s or None
-            )
-            # An address that has expired is refused with 400, 401 or 403: another is asked for.
-            expired = stream.status in (400, 401, 403)
-            raise Failed(Failure(FailureKind.LOST, failure.error) if expired else failure)
+            failure = classify_stored(stream.status, body, retry_after_s=told_s or None)
+            if stream.status in OF_THE_ADDRESS:
+                # It has expired: another one is asked for, once.
+                self._refusals += 1
+                if self._refusals > _ADDRESSES:
+                    failure = Failure(FailureKind.FINAL, failure.error)
+            raise Failed(failure)
         try:
             extent = parse_extent(
                 stream.status,

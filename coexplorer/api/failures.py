@@ -143,7 +143,7 @@ def classify_reply(
             return Failure(FailureKind.SLOW_DOWN, error)
         case 429:
             error = RateLimited("the platform asks us to slow down", status=status)
-            after = "a while" if retry_after_s is None else _show_span(retry_after_s)
+            after = "a while" if retry_after_s is None else show_span(retry_after_s)
             error.hint = f"try again in {after}"
             error.retry_after_s = retry_after_s
             return Failure(FailureKind.SLOW_DOWN, error)
@@ -370,7 +370,7 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return None
 
 
-def _show_span(seconds: float) -> str:
+def show_span(seconds: float) -> str:
     """Say how long a wait is, in the unit that people would use."""
     if seconds > _DAY_S:
         return "more than a day"

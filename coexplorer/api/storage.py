@@ -16,10 +16,11 @@ import msgspec
 
 from coexplorer.api.bodies import Chunks, GivenBody
 from coexplorer.api.exchange import MAX_HOPS, Carrier, build_http
-from coexplorer.api.failures import Failed, FailureKind, build_bad_address, build_unreachable
+from coexplorer.api.failures import Failed, FailureKind, build_bad_address
 from coexplorer.api.limits import Timeouts
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin
+from coexplorer.api.storage_failures import build_stopped, tell_bad_address
 from coexplorer.api.waits import Waits
 
 
@@ -86,7 +87,8 @@ class Storage:
         for _hop in range(MAX_HOPS + 1):
             origin = find_origin(str(request.url)) if request is not None else None
             if request is None or origin is None:
-                raise Failed(build_bad_address("it is not one of the web"))
+                bad = url if request is None or len(asked) == 1 else str(request.url)
+                raise Failed(build_bad_address(tell_bad_address(bad)))
             self._check_address(origin)
             asked.append(str(request.url))
             request.stream = GivenBody(b"")
@@ -123,6 +125,6 @@ class Storage:
             )
             raise Failed(failure) from None
         if response is None:
-            reason = f"the file's storage gave no answer within {self._timeouts.file_s:.0f} s"
-            raise Failed(build_unreachable(reason, kind=FailureKind.SILENT, writes=False))
+            reason = f"gave no answer within {self._timeouts.file_s:.0f} s"
+            raise Failed(build_stopped(reason, kind=FailureKind.SILENT))
         return response

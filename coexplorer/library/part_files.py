@@ -191,12 +191,18 @@ def find_target(folder: Path, path: str, *, below: str) -> Path:
         below: The folder of the asset that `folder` stands for; ``.`` for the asset's root.
 
     Raises:
-        Refused: It would leave `folder`, by its words or by a symbolic link on the way.
+        Refused: It would leave `folder`, by its words or by a symbolic link on the way; or no file
+            can be called so.
     """
     whole = PurePosixPath(path.lstrip("/"))
     outside = below != "." and not whole.is_relative_to(below)
     parts = () if outside else whole.parts if below == "." else whole.relative_to(below).parts
-    odd = not parts or any(part in ("..", ".") or "\0" in part for part in parts)
+    odd = not parts or any(part in ("..", ".") for part in parts)
+    if "\0" in path:
+        raise Refused(
+            f"no disk can have a file of this name, which holds a NUL: {path[:80]!r}",
+            hint="tell the asset's owner",
+        )
     target = folder.joinpath(*parts)
     if odd or not _real(target.parent).is_relative_to(_real(folder)):
         raise Refused(

@@ -11,7 +11,17 @@ from coexplorer.api.download import Extent, parse_extent
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import BadReply, Conflict, NotFound, PlatformFault, Unreachable
+from coexplorer.errors import (
+    ApiError,
+    BadReply,
+    Conflict,
+    Forbidden,
+    NotFound,
+    PlatformFault,
+    RateLimited,
+    Rejected,
+    Unreachable,
+)
 from coexplorer.models import AssetId, Secret
 from tests.api.conftest import IMPATIENT, connect
 from tests.support.server import make_id, running_server
@@ -174,6 +184,74 @@ async def test_an_address_that_anybody_could_read_is_refused(client: Client, url
     with pytest.raises(BadReply, match="no usable address for this file"):
         async with client.open_download(fetch_url):
             pass
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("/files/a", "it is not a whole one, with https:// and a host"),
+        ("storage/a?b:c", "it is not a whole one, with https:// and a host"),
+        ("https://x/" + "a" * 100_000, "it has 100,010 characters"),
+        ("https://x/a\nb", "it holds a line break or another sign"),
+        ("ftp://x/y", "it is not one of the web"),
+        ("https:///y", "it names no host"),
+    ],
+)
+async def test_what_is_wrong_with_an_address_is_said(client: Client, url: str, told: str) -> None:
+    async def fetch_url() -> str:
+        return url
+
+    with pytest.raises(BadReply) as caught:
+        async with client.open_download(fetch_url):
+            pass
+    assert told in caught.value.message
+
+
+UNSIGNED = (
+    b"<Error><Code>SignatureDoesNotMatch</Code><Message>The signature is wrong</Message></Error>"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "told", "asked"),
+    [
+        (401, b"", Forbidden, "refuses the address that the platform gave (status 401)", 2),
+        (403, UNSIGNED, Forbidden, "gave (status 403): The signature is wrong", 2),
+        (400, b"", Rejected, "refuses the address that the platform gave (status 400)", 2),
+        (403, b"<html><title>Blocked</title>", BadReply, "a web page (status 403): Blocked", 2),
+        (204, b"", BadReply, "answered with status 204 instead of the file", 1),
+        (304, b"", BadReply, "answered with status 304 instead of the file", 1),
+        (416, b"", BadReply, "has no such part of the file", 1),
+        (404, b"", NotFound, "has no such file", 1),
+        (418, b"", Rejected, "refused this (status 418)", 1),
+        (503, b"", PlatformFault, "failed with status 503", IMPATIENT.attempts),
+        (429, b"", RateLimited, "asks us to slow down", IMPATIENT.slow_downs + 1),
+    ],
+)
+async def test_what_the_storage_says_is_not_told_as_the_platforms(
+    status: int, body: bytes, kind: type[ApiError], told: str, asked: int
+) -> None:
+    addresses = []
+
+    async def fetch_url() -> str:
+        addresses.append("http://127.0.0.1:1/file")
+        return addresses[-1]
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield body
+
+    carrier = httpx.MockTransport(lambda _: httpx.Response(status, content=parts()))
+    token = Secret("cop_t")
+    async with Client("http://127.0.0.1:1", token, carrier=carrier, patience=IMPATIENT) as client:
+        with pytest.raises(ApiError) as caught:
+            async with client.open_download(fetch_url):
+                pass
+    assert type(caught.value) is kind
+    assert caught.value.message.startswith("the file's storage ")
+    assert told in caught.value.message
+    assert "sign in" not in caught.value.hint
+    assert "token" not in caught.value.hint
+    assert len(addresses) == asked
 
 
 @pytest.mark.usefixtures("folder")
