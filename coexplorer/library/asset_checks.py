@@ -34,6 +34,8 @@ from coexplorer.models import Asset, AssetId, Membership, Record
 
 _CONFIRM_S = 10.0
 """The longest time that an asset is looked at after a write that was answered with yes."""
+_SEARCH_BEHIND_S = (0.5, 1.0, 2.0, 0.0)
+"""Waits for a search to find what was archived just now, after each look."""
 _DELETING_S = 1.0
 """How long a platform may go on showing what it has just deleted."""
 
@@ -140,6 +142,41 @@ class AssetChecks:
             "the platform answered that this is deleted, but still shows the asset",
             hint="look at it in a while, then delete it again; a proxy in between may have"
             " answered",
+            status=HTTPStatus.OK,
+            outcome_unknown=True,
+        )
+
+    async def confirm_archived(self, asset: Asset, *, archived: bool) -> None:
+        """Look whether an asset is where the platform says it has put it: only a search tells.
+
+        Raises:
+            PlatformFault: It is not, as far as the search knows yet, or nobody can tell.
+        """
+        done = "archived" if archived else "unarchived"
+        for pause_s in _SEARCH_BEHIND_S:
+            # The answer was yes: whoever stops now must not leave it open.
+            why = "it does not answer"
+            with anyio.move_on_after(_CONFIRM_S, shield=True):
+                try:
+                    if await find_archived(await self._context.client(), asset) is archived:
+                        return
+                except ApiError as error:
+                    why = error.message
+                else:
+                    why = ""
+                    await anyio.sleep(pause_s)
+            if why:  # no evidence either way
+                raise PlatformFault(
+                    f"the platform answered that this is {done}, but can't be asked whether it is:"
+                    f" {why}",
+                    hint="look at it in a while; a retry finds out whether it is",
+                    status=HTTPStatus.OK,
+                    outcome_unknown=True,
+                )
+        raise PlatformFault(
+            f"the platform answered that this is {done}, but does not list it so",
+            hint="look at it in a while, then retry or discard it; a proxy in between may have"
+            " answered, or the list is behind",
             status=HTTPStatus.OK,
             outcome_unknown=True,
         )

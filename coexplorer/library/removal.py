@@ -55,6 +55,9 @@ class Removal:
                 if now is not None:
                     attempt.note_refused(error)
                 raise
+        else:
+            if not was_so:
+                await self._checks.confirm_archived(asset, archived=archived)
         attempt.sent = False
         marks = Membership(archived=archived)
         attempt.update_catalog = partial(context.mark, [entry.asset_id], marks)

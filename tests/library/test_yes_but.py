@@ -249,6 +249,56 @@ async def test_a_delete_is_believed_once_the_asset_is_gone(
     assert await library.assets.record(ID) is None
 
 
+@pytest.mark.parametrize("archived", [True, False])
+async def test_an_archive_is_believed_once_a_search_says_so(
+    library: Library, server: DemoServer, *, archived: bool
+) -> None:
+    if not archived:
+        await library.changes.archive(ID, archived=True)
+    rule = server.faults.add("ignore", "PATCH", f"{PATH}/archive")
+    with pytest.raises(PlatformFault, match="archived, but does not list it so"):
+        await library.changes.archive(ID, archived=archived)
+    (entry,) = await library.log.kept()
+    assert entry.state is State.UNKNOWN
+    record = await library.assets.record(ID)
+    assert record is not None
+    assert record.membership.archived is not archived
+    server.faults.remove(rule)
+    assert (await library.changes.retry(entry.id)).state is State.APPLIED
+    assert server.store.get(RAW).archived is archived
+
+
+async def test_a_batch_says_which_were_only_said_to_be_archived(
+    library: Library, server: DemoServer
+) -> None:
+    server.faults.add("ignore", "PATCH", f"{PATH}/archive")
+    await library.sync.sweep()
+    plan = await library.changes.plan([ID, AssetId(OLD)], Change(archive=True))
+    report = await library.changes.apply(plan)
+    states = {result.asset_id: result.state for result in report.results}
+    assert states == {ID: State.UNKNOWN, AssetId(OLD): State.UNCHANGED}
+
+
+async def test_a_search_that_is_behind_an_archive_is_asked_again(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    behind: list[bool] = []
+
+    def answer(asked: Asked, carry_out: Callable[[], Passed]) -> bytes | None:
+        if not asked.path.endswith("/search"):
+            return None
+        if server.store.get(RAW).archived and len(behind) < 2:
+            behind.append(True)
+            return reply(200, {"results": [], "has_more": False})
+        return reply(200, carry_out().json)
+
+    with in_between(server, answer) as between:
+        settings = msgspec.structs.replace(build_settings(server, tmp_path), base_url=between.url)
+        async with open_library(settings, origin="cli") as library:
+            assert (await library.changes.archive(ID, archived=True)).state is State.APPLIED
+    assert len(behind) == 2
+
+
 @pytest.mark.parametrize("gone", [404, 410])
 async def test_a_delete_of_what_is_gone_needs_none(
     library: Library, server: DemoServer, gone: int
