@@ -25,7 +25,7 @@ from coexplorer.errors import CoexplorerError
 from coexplorer.text import clean, plural
 
 if TYPE_CHECKING:
-    from coexplorer.config import Settings
+    from coexplorer.config import Paths, Settings
     from coexplorer.fs.mounts import Mount
     from coexplorer.models import AssetId
 
@@ -203,7 +203,7 @@ def umount_command(folder: Path, *, force: bool) -> None:
             " not closed is lost; coexplorer log shows what was kept"
         )
     for mount in mounts:
-        _tell_rescued(mount)
+        _tell_rescued(paths, mount)
         if mount.journal:
             _tell_unsent(mount, before[mount.journal])
             _tell_kept(mount)
@@ -250,13 +250,14 @@ def _count_if_possible(journal: str) -> int:
     return 0
 
 
-def _tell_rescued(mount: Mount) -> None:
+def _tell_rescued(paths: Paths, mount: Mount) -> None:
     """Say where a mount has put what there was no room for in the journal's folder."""
     from coexplorer.cli.narration import warn
     from coexplorer.fs.mounts import describe_rescued, find_rescued, list_rescued
 
-    if mount.pid and find_rescued(mount.pid) in list_rescued():
-        warn(f"the disk with the journal has no room: {describe_rescued(find_rescued(mount.pid))}")
+    folder = find_rescued(paths, mount.pid)
+    if mount.pid and folder in list_rescued(paths):
+        warn(f"the disk with the journal has no room: {describe_rescued(folder)}")
 
 
 def _tell_kept(mount: Mount) -> None:
@@ -341,7 +342,7 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
         click.echo("nothing is mounted")
     else:
         _print_mounts([(mount, _describe_mount(mount)) for mount in mounts])
-    for rescued in list_rescued():
+    for rescued in list_rescued(find_paths()):
         print_line(describe_rescued(rescued))
 
 

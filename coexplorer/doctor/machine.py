@@ -99,7 +99,7 @@ def look_at_mounts_here(paths: Paths) -> Iterator[Finding]:
             hint = "free some disk space: the mount writes it down then"
             hung.add(mount.folder)
             yield Finding("mounts", CheckState.FAULT, told, hint)
-    rescued = list_rescued()
+    rescued = list_rescued(paths)
     for place in rescued:
         yield Finding("mounts", CheckState.WARNING, describe_rescued(place), "")
     if not hung and not rescued:

@@ -10,9 +10,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyfuse3
@@ -129,7 +130,7 @@ async def _serve(
             await follower.load()
             await upstream.journal.recall()
             await upstream.keeper.load()
-            for rescued in await trio.to_thread.run_sync(list_rescued):
+            for rescued in await trio.to_thread.run_sync(list_rescued, settings.paths):
                 volume.report(describe_rescued(rescued))
             _mount(build_operations(volume, library, upstream), settings, folder, options)
             unmounts = True
@@ -149,9 +150,10 @@ async def _serve(
                 for task in (follower.follow, follower.listen, follower.measure, follower.tidy):
                     nursery.start_soon(task)
                 nursery.start_soon(library.run_background)
-                unmounts = await _answer_until_end(upstream, nursery, on_ready)
+                finish = partial(_finish, upstream, find_rescued(settings.paths, os.getpid()))
+                unmounts = await _answer_until_end(finish, nursery, on_ready)
                 if not unmounts:  # a signal has waited for them already
-                    await _finish(upstream)
+                    await finish()
             finally:
                 nursery.cancel_scope.cancel()
                 notifier.stop()
@@ -175,14 +177,18 @@ async def _apply_acknowledged(library: Library) -> None:
         log.warning("saves of an earlier mount may not be shown at once: %s", error)
 
 
-async def _finish(upstream: Upstream) -> None:
-    """Send what waits, or have it in the journal, and keep no copies of that."""
+async def _finish(upstream: Upstream, folder: Path) -> None:
+    """Send what waits, or have it in the journal, and keep no copies of that.
+
+    Args:
+        upstream: What the mount has.
+        folder: Where it puts what no other disk has room for.
+    """
     await upstream.saver.finish(_LAST_SAVES_S)
     with trio.move_on_after(_LAST_SAVES_S):
         await upstream.keeper.drop_copies()
     await upstream.write_down()
     if unkept := upstream.list_unkept():
-        folder = find_rescued(os.getpid())
         lost = await trio.to_thread.run_sync(rescue, folder, unkept)
         if found := [path for path, _ in unkept if path not in lost]:
             log.warning(
@@ -195,7 +201,7 @@ async def _finish(upstream: Upstream) -> None:
 
 
 async def _answer_until_end(
-    upstream: Upstream, nursery: trio.Nursery, on_ready: Callable[[], None]
+    finish: Callable[[], Awaitable[None]], nursery: trio.Nursery, on_ready: Callable[[], None]
 ) -> bool:
     """Answer requests; False when it ended because somebody unmounted from outside."""
     signalled = False
@@ -207,7 +213,7 @@ async def _answer_until_end(
                 async for number in signals:
                     log.info("ending: %s", signal.Signals(number).name)
                     signalled = True
-                    await _finish(upstream)
+                    await finish()
                     pyfuse3.terminate()
                     await trio.sleep(_LAST_ANSWERS_S)
                     serving.cancel()  # what is left waits for a request that hangs

@@ -42,6 +42,8 @@ _MOST_IDLE = 100
 """How often a mount that reads nothing is looked at, until something is wrong."""
 _STATUS_S = 12.0
 """Longer than a mount gives itself to answer."""
+_SAVES_S = 12.0
+"""A save answers within ten seconds: so long an unmount waits for those on their way."""
 _END_S = 5.0
 
 _RESCUE_S = 4.0
@@ -282,16 +284,22 @@ def _ask_status(folder: Path) -> list[str]:
     return [line.rstrip() for line in said[0].splitlines()] if said else []
 
 
-def find_rescued(pid: int) -> Path:
+def find_rescued(paths: Paths, pid: int) -> Path:
     """Return the folder where a mount puts what it can't keep elsewhere when it ends."""
-    return Path(tempfile.gettempdir()) / f"coexplorer-{os.getuid()}-{pid}"
+    return Path(tempfile.gettempdir()) / f"{_rescued_prefix(paths)}{pid}"
 
 
-def list_rescued() -> list[Path]:
-    """List such folders of this user's mounts that are still there."""
+def _rescued_prefix(paths: Paths) -> str:
+    """Begin the name of such folders: another user's, or another home's, are not these."""
+    home = hashlib.blake2b(str(paths.state_dir).encode(errors="surrogateescape"), digest_size=4)
+    return f"coexplorer-{os.getuid()}-{home.hexdigest()}-"
+
+
+def list_rescued(paths: Paths) -> list[Path]:
+    """List such folders of this user's mounts, with this home, that are still there."""
     found = []
     with contextlib.suppress(OSError):
-        for folder in sorted(Path(tempfile.gettempdir()).glob(f"coexplorer-{os.getuid()}-*")):
+        for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_rescued_prefix(paths)}*")):
             with contextlib.suppress(OSError):
                 mode = folder.lstat()
                 is_ours = stat.S_ISDIR(mode.st_mode) and mode.st_uid == os.getuid()
@@ -354,10 +362,20 @@ def unmount(paths: Paths, folder: Path, *, force: bool) -> bool:
     if not force:
         _refuse_to_lose(folder, mount)
     done = run_fusermount("-u", folder)
-    if done.returncode != 0 and not force:
+    deadline = time.monotonic() + _SAVES_S
+    while done.returncode != 0 and not force:
         holders = list_holders(folder)
+        if not holders and time.monotonic() < deadline and is_mountpoint(folder):
+            time.sleep(_LOOK_S)  # whoever waits for the end of a save has closed its file
+            done = run_fusermount("-u", folder)
+            continue
         if not holders:
-            raise Refused(f"{folder} can't be unmounted: {done.stderr.strip()}")
+            raise Refused(
+                f"{folder} can't be unmounted, as a save or another request has not ended:"
+                f" {done.stderr.strip()}",
+                hint=f"try again in a while ({folder}/.coexplorer/log tells how it ends),"
+                f" or: coexplorer umount --force {folder}",
+            )
         shown = ", ".join(f"{name} ({pid})" for pid, name in holders[:_HOLDERS_SHOWN])
         more = f" and {len(holders) - _HOLDERS_SHOWN} more" if holders[_HOLDERS_SHOWN:] else ""
         raise Refused(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import resource
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from coexplorer.config import Paths, find_paths
 from coexplorer.demo.faults import FaultKind
 from coexplorer.fs.core.kept_files import KeptFiles
+from coexplorer.fs.mounts import find_rescued
 from coexplorer.fs.sync.held_texts import rescue
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
@@ -107,10 +109,19 @@ def test_what_no_disk_has_room_for_is_given_another_place(tmp_path: Path) -> Non
     assert rescue(folder, [("b/tags", b"three\n")]) == ["b/tags"]  # somebody else's, perhaps
 
 
-def test_what_another_place_has_is_told_until_it_is_removed(mounted: Mounted) -> None:
-    folder = mounted.home / f"coexplorer-{os.getuid()}-4242"
-    (mounted.home / f"coexplorer-{os.getuid()}-mine").mkdir()
-    assert rescue(folder, [("a/description.md", b"one\n")]) == []
+def test_what_another_place_has_is_told_until_it_is_removed(
+    mounted: Mounted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "XDG_STATE_HOME", "TMPDIR"):
+        monkeypatch.setenv(name, mounted.env[name])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    folder = find_rescued(find_paths(), 4242)
+    assert folder.parent == mounted.home
+    (mounted.home / f"{folder.name[:-4]}mine").mkdir()
+    other = Paths(*[tmp / "other" for tmp in [mounted.home] * 3])
+    foreign = find_rescued(other, 4242)  # of a mount with another home
+    for place in (folder, foreign):
+        assert rescue(place, [("a/description.md", b"one\n")]) == []
     save(mounted.asset("owned") / "name", "two\nlines\n")
     mounted.server.faults.add(FaultKind.STATUS, "PUT", "data_assets/*", status=500)
     assert save(mounted.asset("emptied") / "description.md", "it waits\n") != 0
@@ -130,5 +141,6 @@ def test_what_another_place_has_is_told_until_it_is_removed(mounted: Mounted) ->
     mounted.start()
     assert str(folder) in (mounted.folder / ".coexplorer" / "log").read_text()
     assert "-mine" not in mounted.cli("status").stdout
+    assert foreign.name not in mounted.cli("status").stdout + mounted.cli("doctor").stdout
     next(folder.iterdir()).unlink()
     assert str(folder) not in mounted.cli("status").stdout
