@@ -7,6 +7,7 @@ What one layer hands to another has its shape here: a table, so it is long.
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Final, Literal, NewType
 
@@ -435,8 +436,8 @@ class Wait(msgspec.Struct, frozen=True):
         if not self.reason:
             return f"waiting for the platform, {self.seconds:.0f} s" * (self.seconds >= SLOW_S)
         if self.asked:
-            return f"{self.reason}: waiting {self.seconds:.0f} s, as it asks"
-        return f"{self.reason}: trying again in {self.seconds:.0f} s"
+            return f"{self.reason}: waiting {math.ceil(self.seconds)} s, as it asks"
+        return f"{self.reason}: trying again in {max(1, math.ceil(self.seconds))} s"
 
 
 class Reach(msgspec.Struct):

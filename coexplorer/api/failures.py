@@ -32,6 +32,9 @@ from coexplorer.errors import (
 _LONGEST_DATE: Final = 64
 _NO_ANSWER: Final = "there was no complete answer within "
 _DAY_S: Final = 86_400.0
+_FOREVER_S: Final = 1e12
+_LONGEST_NUMBER: Final = 12
+"""Digits of a wait in seconds; one with more is forever."""
 _OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
 """Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
 _ASK_OWNER: Final = "ask its owner for access"
@@ -48,7 +51,8 @@ _SAYS_NOTHING: Final = re.compile(
 )
 """Refusals that would be the same for a token without the scope and for somebody else's asset."""
 _IN_BETWEEN: Final = "check the domain, and whether a proxy or a sign-in page is in the way"
-_TRY_LATER: Final = "try again in a while; the trouble is on the platform's side"
+_ITS_SIDE: Final = "the trouble is on the platform's side"
+_TRY_LATER: Final = f"try again in a while; {_ITS_SIDE}"
 
 
 class Act(Enum):
@@ -135,7 +139,7 @@ def classify_reply(
         case _ if status in SLOW_STATUSES:
             error = PlatformFault(
                 f"the platform did not take this now (status {status}){because}",
-                hint=_TRY_LATER,
+                hint=_tell_later(retry_after_s),
                 status=status,
             )
             error.retry_after_s = retry_after_s
@@ -143,15 +147,16 @@ def classify_reply(
             return Failure(FailureKind.SLOW_DOWN, error)
         case 429:
             error = RateLimited("the platform asks us to slow down", status=status)
-            after = "a while" if retry_after_s is None else show_span(retry_after_s)
-            error.hint = f"try again in {after}"
+            error.hint = f"try again in {_tell_after(retry_after_s)}"
             error.retry_after_s = retry_after_s
             return Failure(FailureKind.SLOW_DOWN, error)
         case _ if status < 400:  # noqa: PLR2004 # a redirect to nowhere, or what nobody asked for
             return build_unclear(status, writes=writes)
         case _ if status >= 500:  # noqa: PLR2004 # the start of HTTP's server errors
             error = PlatformFault(
-                f"the platform failed with status {status}{because}", hint=_TRY_LATER, status=status
+                f"the platform failed with status {status}{because}",
+                hint=_tell_later(retry_after_s),
+                status=status,
             )
             error.retry_after_s = retry_after_s
             error.outcome_unknown = writes
@@ -360,6 +365,8 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
     if text is None:
         return None
     text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) > _LONGEST_NUMBER:
+        return _FOREVER_S
     if len(text) > _LONGEST_DATE or not text.isascii():
         return None
     if text.replace(".", "", 1).isdigit() and text[0] != ".":
@@ -368,6 +375,15 @@ def parse_retry_after(text: str | None, *, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
+
+
+def _tell_after(retry_after_s: float | None) -> str:
+    return "a while" if retry_after_s is None else show_span(retry_after_s)
+
+
+def _tell_later(retry_after_s: float | None) -> str:
+    """Say when to try again, as far as the platform told."""
+    return f"try again in {_tell_after(retry_after_s)}; {_ITS_SIDE}"
 
 
 def show_span(seconds: float) -> str:

@@ -17,7 +17,7 @@ from coexplorer.cli.narration import draws, show_wait, warn, warn_once
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.values import is_zone
 from coexplorer.errors import NotSignedIn
-from coexplorer.models import Reach
+from coexplorer.models import SLOW_S, Reach
 
 if TYPE_CHECKING:
     import anyio
@@ -223,15 +223,20 @@ async def _logging_waits(library: Library, work: Callable[[], Awaitable[Answer]]
 
     async def watch() -> None:
         since, every_s = anyio.current_time(), TELL_AFTER_S
+        told_until = 0.0
         while True:
             await anyio.sleep(_LOOK_EVERY_S)
-            wait = library.platform.waiting()
+            wait, now = library.platform.waiting(), anyio.current_time()
             if wait is None:
-                since, every_s = anyio.current_time(), TELL_AFTER_S
-            elif anyio.current_time() - since >= every_s and wait.sentence:
+                since, every_s = now, TELL_AFTER_S
+                continue
+            until = now + wait.seconds if wait.reason else told_until
+            is_new_pause = wait.seconds >= SLOW_S and until > told_until + _LOOK_EVERY_S
+            if wait.sentence and (is_new_pause or now - since >= every_s):
                 if not is_quiet():
                     warn(wait.sentence)
-                since, every_s = anyio.current_time(), TELL_EVERY_S
+                since, every_s = now, TELL_EVERY_S
+                told_until = max(told_until, until)
 
     async with anyio.create_task_group() as group:
         group.start_soon(watch)

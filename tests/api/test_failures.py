@@ -212,3 +212,22 @@ NOW = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 )
 def test_retry_after_is_read_in_both_forms(text: str | None, seconds: float | None) -> None:
     assert parse_retry_after(text, now=NOW) == seconds
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("told", "when"),
+    [
+        ("99999999999", "more than a day"),
+        ("9" * 500, "more than a day"),
+        ("7200", "120 minutes"),
+        (None, "a while"),
+        ("soon", "a while"),
+    ],
+)
+def test_when_to_try_again_is_what_the_platform_said(
+    status: int, told: str | None, when: str
+) -> None:
+    after_s = parse_retry_after(told, now=0.0)
+    failure = classify_reply(status, b"", subject="asset", writes=False, retry_after_s=after_s)
+    assert failure.error.hint.startswith(f"try again in {when}")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from coexplorer.api import Client
+from coexplorer.api.masking import mask_secrets
 from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import ApiError
@@ -204,3 +205,9 @@ async def test_a_platform_that_gives_addresses_in_odd_replies_shows_them_to_nobo
                 with pytest.raises(ApiError) as caught:
                     await client.file_urls(A1, "f")
         assert "fe5f80" not in caught.value.message + caplog.text
+
+
+def test_the_part_of_a_token_behind_its_prefix_is_masked_too() -> None:
+    said = b"bad token Zm9vYmFyYmF6cXV4 (cop_Zm9vYmFyYmF6cXV4)"
+    assert mask_secrets(said, ["cop_Zm9vYmFyYmF6cXV4"]) == b"bad token ... (...)"
+    assert mask_secrets(b"a word", ["cop_word"]) == b"a word"

@@ -3,6 +3,7 @@
 import pytest
 
 from coexplorer.cli import session
+from coexplorer.models import Wait
 from tests.support.program import Program
 
 
@@ -16,6 +17,18 @@ def test_a_wait_is_told_once_on_a_pipe(
     done = program(*(["--quiet"] if quiet else []), "sync")
     assert done.code == 0
     assert done.err.count("the platform asks us to slow down: waiting") == (not quiet)
+
+
+def test_each_pause_is_told_on_a_pipe(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(session, "SLOW_S", 0.5)
+    program.server.faults.add(429, "*", "**", times=2, retry_after=1)
+    assert program.ok("sync").err.count("waiting") == 2
+
+
+def test_no_pause_is_told_as_one_of_no_time() -> None:
+    assert Wait(0.2, "the platform failed").sentence.endswith("trying again in 1 s")
+    assert Wait(3.2, "slow down", asked=True).sentence.endswith("waiting 4 s, as it asks")
 
 
 def test_a_short_wait_is_not_worth_a_line(program: Program) -> None:
