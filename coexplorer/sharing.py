@@ -348,6 +348,23 @@ class SharingChange(msgspec.Struct, frozen=True):
             parts.append(f"no access for {', '.join(gone)}")
         return "; ".join(parts)
 
+    def spelled_as(self, known: Iterable[Sharing]) -> SharingChange:
+        """Return it with users' addresses as they are spelled where somebody has a role already.
+
+        An address is the same in capitals, but a platform may know it in one spelling only.
+        """
+        spelled = {member: member for member in self.roles if member.startswith(_USER)}
+        left = set(spelled)
+        for sharing in known:
+            for member in sorted(left):
+                spelled[member] = sharing.spell(member)
+                if spelled[member] in sharing.roles:
+                    left.discard(member)
+            if not left:
+                break
+        roles = {spelled.get(member, member): role for member, role in self.roles.items()}
+        return msgspec.structs.replace(self, roles=roles)
+
     def ask_of(self, now: Sharing | None) -> dict[str, str]:
         """Return what is asked of one asset, member by member.
 

@@ -71,6 +71,7 @@ class SharePlanner:
         is_unseen = any(each is None for each in seen.values())
         if is_unseen and change.takes_away:
             raise refuse_unseen()
+        change = change.spelled_as(each for each in seen.values() if isinstance(each, Sharing))
         items = []
         for record in records:
             now = seen.get(record.asset.id, _NOT_READ)

@@ -130,6 +130,18 @@ async def test_where_lists_are_added_to_what_was_not_taken_away_is_told(
     assert str(result.error).endswith(f"is saved, but {JONAS} still has the role viewer")
 
 
+@pytest.mark.parametrize("look", [True, False])
+async def test_an_address_is_sent_as_the_platform_spells_it(
+    library: Library, *, look: bool
+) -> None:
+    await share(library, change(jonas="viewer"), RAW)
+    shouted = Change(sharing=SharingChange({f"user {JONAS.upper()}": "editor"}))
+    report = await share(library, shouted, RAW, DERIVED, look=look)
+    assert [result.lacking for result in report.results] == ["", ""]
+    for asset in (RAW, DERIVED):
+        assert (await read(library, asset)).users == {MAYA: "owner", JONAS: "editor"}
+
+
 @pytest.mark.parametrize(
     ("roles", "told"),
     [
