@@ -42,6 +42,9 @@ def check_token(settings: Settings) -> Checked:
     from coexplorer.library import open_library
     from coexplorer.models import Ownership, SearchRequest
 
+    # Whoever asks wants to know whose the token is, whosever assets are known here.
+    settings = msgspec.structs.replace(settings, people_file=None)
+
     async def ask() -> str | None:
         async with open_library(settings, origin="cli") as library:
             return await telling_waits(library, lambda: find_user(library))
@@ -53,11 +56,10 @@ def check_token(settings: Settings) -> Checked:
 
     try:
         user = run_async(ask)
-    except (NotSignedIn, ConfigError) as error:
-        if isinstance(error, NotSignedIn):
-            error.hint = settings.advise_on_token() or error.hint
+    except NotSignedIn as error:
+        error.hint = settings.advise_on_token() or error.hint
         return Checked(works=False, error=error)
-    except ApiError as error:
+    except (ApiError, ConfigError) as error:
         return Checked(works=None, error=error)
     return Checked(works=True, user=user)
 
@@ -87,7 +89,7 @@ def whoami_command(invocation: Invocation, *, style: Format) -> None:
         who = checked.user or ("you (no asset of yours to tell the name)" if checked.works else "?")
         named = f" (from {settings.domain_from})" if settings.domain_from else ""
         print_line(f"{who} at {settings.domain}{named}, profile {settings.profile}")
-        works = {True: "works", False: "does not work", None: "could not be checked"}
+        works = {True: "works", False: "does not work", None: "could not be tried"}
         print_line(f"the token (from {settings.token_source.label}) {works[checked.works]}")
     if lack := explain_missing(os.environ):
         note(f"{lack}: it is not used")

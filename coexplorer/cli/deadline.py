@@ -84,6 +84,9 @@ class Deadline:
         return TimeIsUp(self.sentence)
 
     def _cut(self) -> None:
+        from coexplorer.config.tokens import end_programs
+
+        end_programs()
         line = f"coexplorer: {self.sentence}\n".encode()
         # Nobody may read there, and the end must not wait for them either.
         with contextlib.suppress(OSError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import click
 from coexplorer.cli import exits
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural, wrap
-from coexplorer.cli.narration import note
+from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import Format, format_options, print_rows
 from coexplorer.cli.row_kinds import Values
 from coexplorer.cli.schema import FINDING
@@ -44,15 +45,17 @@ def doctor_command(invocation: Invocation, *, columns: tuple[str, ...], style: F
     profile and token, 6 for the way to the platform, 9 for this machine and for files that can't
     be read or written.
     """
+    from coexplorer.config.tokens import tell_waits_with
     from coexplorer.doctor import CheckState, diagnose
     from coexplorer.doctor.settings import Asked
 
     note("looking…")
-    found = diagnose(Asked(invocation.profile, invocation.domain, invocation.token_file))
-    if style is not Format.TABLE or columns:
+    asked = Asked(invocation.profile, invocation.domain, invocation.token_file)
+    tell_waits_with(warn)
+    is_for_people = style is Format.TABLE and not columns
+    found = diagnose(asked, tell=_print_lines if is_for_people else None)
+    if not is_for_people:
         print_rows(FINDING, map(_describe, found), style, columns)
-    else:
-        _print_lines(found)
     faults = [each for each in found if each.state is CheckState.FAULT]
     warnings = sum(each.state is CheckState.WARNING for each in found)
     note(f"{plural(len(faults), 'fault')}, {plural(warnings, 'warning')}")
@@ -85,6 +88,7 @@ def _print_lines(found: Iterable[Finding]) -> None:
             click.echo(head.rstrip())
         for text in texts:
             click.echo(" " * indent + text)
+    sys.stdout.flush()
 
 
 def _code_of(check: str) -> int:

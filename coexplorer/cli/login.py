@@ -42,7 +42,7 @@ from coexplorer.config.tokens import (
     remove_from_keyring,
     save_in_keyring,
 )
-from coexplorer.errors import ConfigError, FileTrouble
+from coexplorer.errors import ConfigError, FileTrouble, NotSignedIn
 from coexplorer.models import Secret
 from coexplorer.text import plural
 from coexplorer.written import unwrap_token
@@ -85,7 +85,7 @@ def login_command(
     line. A token that the environment has (see docs/config.md) is offered to be kept.
     Create one on the platform, in your account settings, with the datasets scope.
     """
-    given = domain or invocation.domain
+    given = _choose_platform(invocation, domain)
     elsewhere = bool(token_command or invocation.token_file)
     found = None if elsewhere and not from_environment else _find_given(given, from_environment)
     if found is not None and elsewhere:
@@ -116,7 +116,11 @@ def login_command(
         token=None if token_command or in_keyring else token,
         token_command=token_command,
     )
-    first, told = _check(profile, address, token)
+    try:
+        first, told = _check(profile, address, token)
+    except NotSignedIn as error:
+        error.hint = "make a new token there, in your account settings, with the datasets scope"
+        raise
     replaced = load_config_file(find_paths().config_file).profiles.get(name)
     signed_in = _note_person(profile, address, token, first)
     _save(profile, address, token if in_keyring else None, make_default=make_default)
@@ -131,6 +135,22 @@ def login_command(
         note(f"profile {default} stays the default; --profile {name} means this one")
     if found is not None:
         note(f"{found.token_from} still comes first where it is set: --profile {name} is this one")
+
+
+def _choose_platform(invocation: Invocation, domain: str | None) -> str | None:
+    """Return the platform that is meant, if something says so: a saved profile knows its own.
+
+    Raises:
+        click.UsageError: Two are meant.
+    """
+    other = invocation.domain
+    if domain is not None and other is not None and parse_domain(domain) != parse_domain(other):
+        raise click.UsageError(f"--domain {other} and {domain} are two platforms: give one of them")
+    if domain is not None or other is not None:
+        return domain or other
+    profiles = load_config_file(find_paths().config_file).profiles
+    saved = profiles.get(invocation.profile) if invocation.profile is not None else None
+    return None if saved is None else saved.domain
 
 
 def _find_given(domain: str | None, from_environment: bool) -> Credentials | None:  # noqa: FBT001 - an option
@@ -408,7 +428,7 @@ def _check_profile(name: str) -> Checked:
     try:
         checked = check_token(load_settings(profile=name))
     except ConfigError as error:
-        checked = Checked(works=False, error=error)
+        checked = Checked(works=None, error=error)
     if checked.error is not None:
         warn(f"{name}: {checked.error.message}")
     return checked

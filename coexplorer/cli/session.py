@@ -72,6 +72,9 @@ class Invocation:
         """
         if self._settings is None:
             from coexplorer.config import ReadOnce, load_settings
+            from coexplorer.config.tokens import tell_waits_with
+
+            tell_waits_with(warn_once)
 
             settings = load_settings(
                 profile=self.profile, domain=self.domain, token_file=self.token_file

@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from coexplorer.errors import ConfigError, explain_os
 from coexplorer.models import Secret
 
+if TYPE_CHECKING:
+    import subprocess
+
 KEYRING_SERVICE = "coexplorer"
 """The service's name in a keyring; the account there is ``PROFILE@DOMAIN``."""
 
-_COMMAND_TIMEOUT_S = 120.0
+COMMAND_TIMEOUT_S = 60.0
 """Long: ``pass`` may be asking for a passphrase."""
+
+_TELL_AFTER_S = 5.0
+"""So long a program may take without anybody being told."""
+_hearers: list[Callable[[str], None]] = []
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def tell_waits_with(tell: Callable[[str], None]) -> None:
+    """Pass a sentence to `tell`, from whichever thread, when a token is waited for."""
+    _hearers[:] = [tell]
+
+
+def end_programs() -> None:
+    """End the programs that are asked for a token; nobody waits for one any more."""
+    for program in tuple(_running):
+        _kill(program.pid)
+
+
+def _kill(pid: int) -> None:
+    """Kill a process with those that it has started; a shell's own end leaves them alive."""
+    with contextlib.suppress(OSError, ValueError):  # Linux alone says which they are
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split():
+            _kill(int(child))
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
 
 
 class TokenSource(Protocol):
@@ -135,25 +165,48 @@ class TokenCommand(msgspec.Struct, frozen=True):
         """See `TokenSource`. The program keeps the terminal: it may ask for a passphrase."""
         import subprocess  # noqa: PLC0415 - few profiles have a command
 
-        try:
-            done = subprocess.run(  # noqa: S602 - the user's own line, from their own 0600 file
-                self.command,
-                shell=True,
-                stdout=subprocess.PIPE,
-                timeout=_COMMAND_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
+        with subprocess.Popen(  # noqa: S602 - the user's own line, from their own 0600 file
+            self.command, shell=True, stdout=subprocess.PIPE
+        ) as program:
+            output = _read_output(program)
+        if program.returncode != 0:
             raise ConfigError(
-                f"token_command gave no token within {_COMMAND_TIMEOUT_S:.0f} s",
-                hint="run it by hand and see what it waits for",
-            ) from None
-        if done.returncode != 0:
-            raise ConfigError(
-                f"token_command failed with exit code {done.returncode}",
+                f"token_command failed with exit code {program.returncode}",
                 hint="run it by hand and see what it says",
             )
-        return _build_secret(done.stdout.decode("utf-8", "replace"), self.label)
+        text = output.decode("utf-8", "replace")
+        how = "it has to print the token in its first line; run it by hand and see what it prints"
+        return _build_secret(text, self.label, how=how)
+
+
+def _read_output(program: subprocess.Popen[bytes]) -> bytes:
+    """Return what a program prints.
+
+    Raises:
+        ConfigError: It takes too long.
+    """
+    import atexit  # noqa: PLC0415 - few profiles have a command
+    import subprocess  # noqa: PLC0415 - likewise
+
+    atexit.register(end_programs)
+    _running.add(program)
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return program.communicate(timeout=min(_TELL_AFTER_S, COMMAND_TIMEOUT_S))[0]
+        for tell in _hearers:
+            tell(
+                f"waiting for token_command to print the token (at most {COMMAND_TIMEOUT_S:.0f} s)"
+            )
+        return program.communicate(timeout=max(0.0, COMMAND_TIMEOUT_S - _TELL_AFTER_S))[0]
+    except subprocess.TimeoutExpired:
+        raise ConfigError(
+            f"token_command gave no token within {COMMAND_TIMEOUT_S:.0f} s",
+            hint="run it by hand and see what it waits for",
+        ) from None
+    finally:
+        if program.poll() is None:
+            _kill(program.pid)
+        _running.discard(program)
 
 
 class KeyringToken(msgspec.Struct, frozen=True):
@@ -179,15 +232,22 @@ class KeyringToken(msgspec.Struct, frozen=True):
         return _build_secret(text, self.label) if text else None
 
 
-class FirstOf(msgspec.Struct, frozen=True):
-    """Several sources in order; the first that has a token wins."""
+class FirstOf(msgspec.Struct):
+    """Several sources in order; the first that has a token wins.
+
+    Attributes:
+        used: What the token came from, or should have; empty until it was read.
+    """
 
     sources: tuple[TokenSource, ...]
     profile: str
+    used: str = ""
 
     @property
     def label(self) -> str:
         """See `TokenSource`."""
+        if self.used:
+            return self.used
         # A keyring that nothing here can read gives no token.
         usable = [each for each in self.sources if not is_vain(each)] or self.sources
         return " or ".join(source.label for source in usable)
@@ -195,9 +255,11 @@ class FirstOf(msgspec.Struct, frozen=True):
     def load(self) -> Secret | None:
         """See `TokenSource`."""
         for source in self.sources:
+            self.used = source.label
             secret = source.load()
             if secret is not None:
                 return secret
+        self.used = ""
         return None
 
 
@@ -237,7 +299,7 @@ def remove_from_keyring(account: str) -> None:
         keyring.delete_password(KEYRING_SERVICE, account)
 
 
-def _build_secret(text: str, label: str) -> Secret:
+def _build_secret(text: str, label: str, *, how: str = "put the token in its first line") -> Secret:
     """Take the first line as the token.
 
     Raises:
@@ -247,7 +309,7 @@ def _build_secret(text: str, label: str) -> Secret:
 
     token = unwrap_token(trim(text).partition("\n")[0])
     if not token:
-        raise ConfigError(f"{label} holds no token", hint="put the token in its first line")
+        raise ConfigError(f"{label} holds no token", hint=how)
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise ConfigError(
             f"{label} does not hold a token",

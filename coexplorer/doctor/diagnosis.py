@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from coexplorer.config import Paths
+from coexplorer.config.tokens import COMMAND_TIMEOUT_S
 from coexplorer.doctor.files import (
     look_at_catalog,
     look_at_disk,
@@ -16,34 +17,53 @@ from coexplorer.doctor.files import (
 from coexplorer.doctor.findings import CHECKS, CheckState, Finding, pass_check, skip_check
 from coexplorer.doctor.machine import look_at_fuse, look_at_mounts_here, look_at_versions
 from coexplorer.doctor.network import ANSWER_S, look_at_network, look_at_token, look_at_way
-from coexplorer.doctor.running import Check, run_checks
+from coexplorer.doctor.running import Check, iter_checks, run_checks
 from coexplorer.doctor.settings import Asked, Subject, look_at_settings
 
 _SHORT_S = 10.0
 _FILE_S = 15.0
 _WAY_S = 2 * ANSWER_S + 5
-_TOKEN_S = 120.0 + 2 * ANSWER_S
+_WAY = {"network", "proxy", "certificates", "connection", "clock", "token", "platform"}
+_TOKEN_S = COMMAND_TIMEOUT_S + 2 * ANSWER_S + 5
 """A program that gives the token may be asking for a passphrase."""
 
 
-def diagnose(asked: Asked) -> list[Finding]:
+def diagnose(
+    asked: Asked, *, tell: Callable[[Sequence[Finding]], None] | None = None
+) -> list[Finding]:
     """Look at everything, and return what was found in the order of `CHECKS`.
 
     It takes seconds, and never longer than the longest deadline of a check. Nothing is changed.
 
     Args:
         asked: What the command line gives.
+        tell: Told what was found as soon as it is known, what goes together in one piece.
     """
     subject = Subject()
-    found = run_checks(
-        [Check(("settings", "profile"), lambda: look_at_settings(subject, asked), _SHORT_S)]
-    )
-    found += run_checks(list(_list_checks(subject)))
-    told = {each.check for each in found}
-    why = "no profile to check"
-    found += [skip_check(name, why) for name in CHECKS if name not in told]
+    settings = Check(("settings", "profile"), lambda: look_at_settings(subject, asked), _SHORT_S)
+    found: list[Finding] = []
+    way: list[Finding] = []
+
+    def note(news: Sequence[Finding]) -> None:
+        found.extend(news)
+        if tell is not None and news:
+            tell(_sort(news))
+
+    note(run_checks([settings]))
+    for news in iter_checks(list(_list_checks(subject))):
+        # What the way to the platform is the cause of is told with it.
+        if {each.check for each in news} & _WAY:
+            way += news
+        else:
+            note(news)
+    missing = [name for name in CHECKS if name not in {each.check for each in (*found, *way)}]
+    note([*_explain_by_cause(way), *(skip_check(name, "no profile to check") for name in missing)])
+    return _sort(found)
+
+
+def _sort(found: Iterable[Finding]) -> list[Finding]:
     order = list(CHECKS)
-    return sorted(_explain_by_cause(found), key=lambda each: order.index(each.check))
+    return sorted(found, key=lambda each: order.index(each.check))
 
 
 def _list_checks(subject: Subject) -> Iterator[Check]:

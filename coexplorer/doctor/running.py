@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,26 +31,47 @@ class Check(msgspec.Struct, frozen=True):
 
 def run_checks(checks: Sequence[Check]) -> list[Finding]:
     """Run all checks at once; whatever happens in one of them is a finding."""
+    return [found for each in iter_checks(checks) for found in each]
+
+
+def iter_checks(checks: Sequence[Check]) -> Iterator[list[Finding]]:
+    """Run all checks at once, and yield what each found as soon as it has ended, or has to."""
     started = time.monotonic()
-    runs = [_Run(check) for check in checks]
-    return [found for run in runs for found in run.wait(started)]
+    ended = queue.SimpleQueue[_Run]()
+    runs = [_Run(check, ended.put) for check in checks]
+    runs.sort(key=lambda run: run.limit_s)
+    while runs:
+        left_s = max(0.0, started + runs[0].limit_s - time.monotonic())
+        try:
+            run = ended.get(timeout=left_s)
+        except queue.Empty:
+            run = runs[0]
+        if run in runs:  # else it was given up before
+            runs.remove(run)
+            yield run.find()
 
 
 class _Run:
     """A check in a thread of its own."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: Check, tell: Callable[[_Run], None]) -> None:
         self._check = check
+        self._tell = tell
         self._found: list[Finding] = []
+        self._is_done = False
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
-    def wait(self, started: float) -> list[Finding]:
-        """Return what it found until its deadline; it may be found late, and is not told then."""
+    @property
+    def limit_s(self) -> float:
+        """How long it may take."""
+        return self._check.limit_s
+
+    def find(self) -> list[Finding]:
+        """Return what it found until now; what it finds later is not told."""
         names, limit_s = self._check.names, self._check.limit_s
-        self._thread.join(max(0.0, started + limit_s - time.monotonic()))
-        found = list(self._found)
-        if self._thread.is_alive():
+        is_done, found = self._is_done, list(self._found)
+        if not is_done:
             missing = [name for name in names if name not in {each.check for each in found}]
             found += [
                 Finding(
@@ -63,6 +85,13 @@ class _Run:
         return found
 
     def _look(self) -> None:
+        try:
+            self._look_and_note()
+        finally:
+            self._is_done = True
+            self._tell(self)
+
+    def _look_and_note(self) -> None:
         try:
             self._found.extend(self._check.look())
         except CoexplorerError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.cli.login import name_profile
-from coexplorer.config import find_paths
+from coexplorer.config import find_paths, tokens
 from coexplorer.config.domain import parse_domain
 from coexplorer.config.file import check_profile_name
 from tests.support.program import Program
@@ -178,3 +178,28 @@ def test_only_the_profile_that_is_used_is_called_the_default(visitor: Program) -
     assert "*" not in done.out
     assert "there is no such profile" in done.err
     assert visitor("ls").code == 3
+
+
+def test_a_saved_profile_is_not_asked_for_its_platform(visitor: Program) -> None:
+    first, second = visitor.server.users[0].token, visitor.server.users[0].read_token
+    visitor.ok("--profile", "lab", "login", visitor.server.url, stdin=f"{first}\n")
+    done = visitor("--profile", "lab", "login", stdin="cop_wrong\n")
+    assert done.code == 3
+    assert "new token there" in done.err
+    assert "coexplorer login" not in done.err
+    visitor.ok("--profile", "lab", "login", stdin=f"{second}\n")
+    assert second in find_paths().config_file.read_text()
+    visitor.ok("--profile", "lab", "--domain", visitor.server.url, "login", stdin=f"{first}\n")
+    two = visitor("--domain", visitor.server.url, "login", "other", stdin=f"{first}\n")
+    assert (two.code, "two platforms" in two.err) == (2, True)
+
+
+def test_the_place_that_the_token_comes_from_is_named_alone(
+    visitor: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "is_vain", lambda _: False)  # a keyring, which has nothing
+    token = visitor.server.users[0].token
+    visitor.ok("--profile", "lab", "login", visitor.server.url, stdin=f"{token}\n")
+    assert visitor.ok("whoami", "-o", "json").json["token"] == "config.toml"
+    assert "(from config.toml) works" in visitor.ok("whoami").out
+    assert "the token from config.toml works" in visitor("doctor").out
