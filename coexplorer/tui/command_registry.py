@@ -299,7 +299,7 @@ COMMANDS: tuple[Command, ...] = (
         "change.undo",
         "Undo",
         ("u",),
-        "Undo the last change; asks first unless you just made it here.",
+        "Undo the last change; asks first unless it is of one asset and was just made here.",
         Group.UNDO,
         short="undo",
         danger=Danger.CHANGES,
