@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -39,6 +40,9 @@ KEPT_NOTICES = 200
 KEYS_OF_EDITORS = (signal.SIGINT, signal.SIGQUIT)
 """What the terminal sends to all programs of a job for a key; an editor that is open means it."""
 LONGEST_LEAVE_S = 0.2
+IDLE_S = 1.0
+"""Without a key for so long, nobody is in the middle of something."""
+LOOK_S = 0.05
 NO_CHANGE = 2**62
 """A change number that no catalog reaches: asks for the newest number alone."""
 
@@ -160,12 +164,19 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             for notification in [each for each in self._notifications if each.message in alike]:
                 self._unnotify(notification, refresh=False)
             shown = f"{shown} ({times} times)"
-        before = list(self._notifications)
         if isinstance(self.screen, CommandScreen):
             self.screen.notices.place()
-        self.notify(shown, severity=level, markup=False)  # type: ignore[arg-type]  # a Literal, checked above
+        notice = Notification(
+            shown,
+            severity=level,  # type: ignore[arg-type]  # a Literal, checked above
+            timeout=self.NOTIFICATION_TIMEOUT,
+            markup=False,
+        )
+        # At once, not by a message: it may have to go before that would be handled.
+        self._notifications.add(notice)
+        self._refresh_notifications()
         if about:
-            self._about += [(about, new) for new in self._notifications if new not in before]
+            self._about.append((about, notice))
 
     def settle(self, about: str) -> None:
         """Take away what is still shown of an asset, or an action, that went well since."""
@@ -259,6 +270,31 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         while self.typing:
             self._fields_left.clear()
             await self._fields_left.wait()
+
+    async def until_idle(self, *, tell: str, since: int) -> None:
+        """Wait until nobody types, and no key has come for a moment.
+
+        Args:
+            tell: Said if that has to be waited for.
+            since: What `keys_typed` was: nothing is waited for when no key has come since then.
+        """
+        is_told = False
+        while (waits := self._keys_wait) or self.typing or self.keys_typed != since:
+            left_s = self.typed_at + IDLE_S - time.monotonic()
+            if not waits and not self.typing and left_s <= 0:
+                return
+            if not is_told and (self.typing or self.keys_typed != since):
+                is_told = True
+                self.say(tell)
+            if self.typing:
+                await self.until_calm()
+            else:
+                await asyncio.sleep(max(left_s, LOOK_S))
+
+    @property
+    def _keys_wait(self) -> bool:
+        """Whether keys that were typed have not acted yet."""
+        return isinstance(self.screen, CommandScreen) and self.screen.keys_wait
 
     def note_focus(self) -> None:
         """The focus is elsewhere, or fields were closed: waiters may look again."""

@@ -55,8 +55,14 @@ class AppProtocol(Protocol):
     def note_focus(self) -> None:
         """The focus is elsewhere, or fields were closed."""
 
+    keys_typed: int
+    """How many keys and pastes have come."""
+
     async def until_calm(self) -> None:
         """Wait until nobody types."""
+
+    async def until_idle(self, *, tell: str, since: int) -> None:
+        """Wait until nobody types or has typed for a moment, if anybody has since then."""
 
     def sign_in_again(self, error: NotSignedIn | None) -> None:
         """Ask for a token, without leaving what is being typed."""

@@ -261,8 +261,14 @@ async def test_it_waits_for_the_end_of_what_is_typed_meanwhile(
             gate.release()
             await app.until_shown("changed elsewhere: choose")
         await app.type("2")
-        await app.press("enter")
-        await app.until_shown("changed elsewhere")
+        # Nor does it come between the keys that follow, which would choose.
+        await app.press("enter", "g", "j", "k", "j")
+        assert app.app.screen is app.main
+        await app.until(lambda: app.app.screen is not app.main, "the conflict")
+        await app.press("w", "z", "x")
+        await app.until_shown("x does nothing here")
+        said = [each for each in app.app._notifications if "nothing here" in each.message]
+        assert len(said) == 1
         await app.press("m", "ctrl+s")
         await app.until(lambda: app.stored(OUTSIDE).name == "open data mine", "mine")
         await app.until(lambda: app.stored(COMBINED).name == "both recordings12", "the other one")

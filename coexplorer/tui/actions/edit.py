@@ -32,6 +32,7 @@ from coexplorer.library.merge import rebase_text
 from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.library.validate import describe_tidied, tidy_fields
 from coexplorer.models import AssetId
+from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.actions import tagging
 from coexplorer.tui.keys import key_of
@@ -240,6 +241,7 @@ def save(screen: Workbench, mine: Fields) -> None:
         editing.base,
         mine,
         at=editing.editor.at,
+        since=screen.coexplorer.keys_typed,
         kept=editing.kept,
     )
     screen.start("save", work)
@@ -262,6 +264,7 @@ async def _save(
     mine: Fields,
     *,
     at: str,
+    since: int,
     kept: int | None = None,
 ) -> None:
     conflict: EditConflict | None = None
@@ -283,13 +286,14 @@ async def _save(
     except (InvalidField, JournalError) as error:
         # It is written down nowhere: the fields have it, and are there again.
         screen.report(error)
-        await screen.coexplorer.until_calm()
+        later = f"{clean(name)} could not be saved: its fields open when you are done here"
+        await screen.coexplorer.until_idle(tell=later, since=since)
         field = error.field if isinstance(error, InvalidField) else at
         await open_fields(screen, asset_id, name, base, mine=mine, field=field, kept=kept)
         keep_draft(screen, mine)
     else:
         if conflict is not None:
-            await resolve(screen, name, conflict, kept=kept)
+            await resolve(screen, name, conflict, since=since, kept=kept)
 
 
 async def _send(
@@ -381,19 +385,32 @@ async def _show_details_of(screen: Workbench, asset_id: AssetId) -> None:
 
 
 async def resolve(
-    screen: Workbench, name: str, conflict: EditConflict, *, kept: int | None = None
+    screen: Workbench,
+    name: str,
+    conflict: EditConflict,
+    *,
+    since: int | None = None,
+    kept: int | None = None,
 ) -> None:
     """Let the user choose between theirs and mine, and save what was chosen.
 
     A third version is kept as it is typed, like any text: as a draft, and as unsent when the user
     leaves.
+
+    Args:
+        screen: The main screen.
+        name: The asset's.
+        conflict: What is to be decided.
+        since: How many keys had been typed when the text was sent: whoever has typed on is not
+            interrupted. None: the user asks for it now.
+        kept: See `Editing`.
     """
     # Seldom needed, so imported late.
     from coexplorer.tui.screens.conflict import ConflictScreen  # noqa: PLC0415
 
-    if screen.coexplorer.typing:
-        screen.say(f"{conflict.tell(name)}: choose when you are done here")
-        await screen.coexplorer.until_calm()
+    app = screen.coexplorer
+    later = f"{conflict.tell(name)}: choose when you are done here"
+    await app.until_idle(tell=later, since=app.keys_typed if since is None else since)
     asset_id, memory = conflict.asset_id, screen.coexplorer.memory
     if kept is None:
         entry = await _find_kept(screen, asset_id)
@@ -416,7 +433,8 @@ async def resolve(
     # Of the fields in conflict the user has now seen theirs; the others are merged as before.
     base = with_fields_of(conflict.base, conflict.theirs, conflict.fields)
     mine = replace_values(conflict.mine, chosen)
-    await _save(screen, asset_id, name, base, mine, at=conflict.fields[0], kept=kept)
+    at, since = conflict.fields[0], screen.coexplorer.keys_typed
+    await _save(screen, asset_id, name, base, mine, at=at, since=since, kept=kept)
 
 
 async def _keep_as_unsent(

@@ -35,6 +35,8 @@ BEGIN = "begin"
 another list (what is typed into a field does not wait for that), fields that are being closed,
 what comes after another screen; and a command that has not yet looked at what it acts on."""
 
+KEYS = "keys"
+"""What is said about keys that do nothing: the last one alone is shown."""
 NO_FIELD = "nothing was pasted: open a field first"
 JOINED = "several lines came at once and were joined with blanks"
 _PAUSE_S = 0.3
@@ -219,7 +221,9 @@ class CommandScreen(TerminalScreen[Result]):
     def tell_keys(self, key: str) -> None:
         """Say what can be pressed here, as a key was that does nothing."""
         named = (f"{key_of(command.id)} {command.short}" for command in self.iter_footer())
-        self.say(f"{show_key(key)} does nothing here: {', '.join(named)}")
+        # Once, however many keys are pressed.
+        self.coexplorer.settle(KEYS)
+        self.say(f"{show_key(key)} does nothing here: {', '.join(named)}", about=KEYS)
 
     async def on_key(self, event: events.Key) -> None:
         """Run the command of a key that a field did not want."""
@@ -265,6 +269,11 @@ class CommandScreen(TerminalScreen[Result]):
     def do_app_quit_now(self) -> None:
         """Leave, whatever is open; drafts stay."""
         self.app.exit()
+
+    @property
+    def keys_wait(self) -> bool:
+        """Whether keys wait, or what a key opens is on its way."""
+        return bool(self._held or self._holds - {LIST} or self._releasing)
 
     def hold_keys(self, reason: str) -> None:
         """Let keys wait, in their order, until `release_keys` is called with this reason."""

@@ -30,6 +30,8 @@ class JobApp(App[_Result], Generic[_Result]):
         marks_pastes: Whether the terminal puts brackets around what is pasted; None while that is
             not known.
         alt_keys: Keys with Alt that do something; any other one counts as Esc and the key.
+        keys_typed: How many keys and pastes have come.
+        typed_at: When the last one came, by the monotonic clock.
     """
 
     alt_keys: Collection[str] = ()
@@ -42,6 +44,8 @@ class JobApp(App[_Result], Generic[_Result]):
         self._work: set[asyncio.Task[Any]] = set()
         self.ended_by: int | None = None
         self.marks_pastes: bool | None = None
+        self.keys_typed = 0
+        self.typed_at = float("-inf")
 
     def on_pastes_marked(self, event: PastesMarked) -> None:
         """Note it: what the terminal says of the mode counts more than its name."""
@@ -160,6 +164,8 @@ class JobApp(App[_Result], Generic[_Result]):
         if typed and isinstance(event, events.Paste):
             self.marks_pastes = True
         if typed and isinstance(event, events.Key | events.Paste):
+            self.keys_typed += 1
+            self.typed_at = event.time
             await self.take_key(event)
         else:
             await super().on_event(event)
