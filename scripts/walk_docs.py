@@ -49,6 +49,7 @@ _DIRECTIVE = re.compile(r"<!-- walk: (?P<kind>[^,>]+?)(?:, (?P<reason>[^>]*))? -
 _FENCE = re.compile(r"```(?P<language>\w*)\s*")
 SHELLS = {"", "sh", "console", "shell", "bash"}
 ANY_LINES = "…"
+_FINDS_NOTHING = "the query finds no assets"
 COLUMNS, LINES = 100, 40
 LONGEST_S = 120.0
 LONGEST_SET_UP_S = 1800.0
@@ -416,6 +417,8 @@ class Walk:
         code, printed = self._terminal.run(command.text, longest_s)
         if code:
             raise WalkError(f"ends with {code}:\n" + "\n".join(printed))
+        if any(_FINDS_NOTHING in line for line in printed):
+            raise WalkError("shows nothing, as its query finds no assets in the demo")
         if command.shown is None or is_alike(command.shown, printed):
             return None
         if self.write:

@@ -29,7 +29,7 @@ from coexplorer.cli.targets import (
 )
 from coexplorer.cli.values import TEXT
 from coexplorer.errors import DocumentError, InvalidField
-from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Value
+from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Fields, Value, replace_values
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -146,6 +146,7 @@ def edit_command(
         remove_tags=removed,
         metadata=read_meta(meta, unset_meta),
     )
+    tell_tidied(replace_values(Fields(""), change.values))
     if editor and change.title:
         raise click.UsageError("give either --editor or the changes, not both")
     if resume is not None and (assets or query is not None or change.title):
@@ -163,6 +164,14 @@ def edit_command(
         carry(plan, lambda: None)
     else:
         edit_as_text(invocation, targets, carry, refresh=refresh)
+
+
+def tell_tidied(given: Fields) -> None:
+    """Say which of the given lines are saved without the spaces around them."""
+    from coexplorer.library.validate import describe_tidied
+
+    if told := describe_tidied(given, Fields("")):
+        warn(told)
 
 
 def split_tags(text: str) -> tuple[str, ...]:

@@ -36,14 +36,15 @@ name, or a shorter one of an id, too, if it fits only one asset, and say which o
 `-` reads a list from standard input. A line is one name or id, whole; several on one line are
 refused. What `-o ids`, `csv`, `tsv`, `jsonl` and `json` print is understood, as is a table whose
 titles name a column `id` or `asset_id`, separated by commas, semicolons or tabs; there the id
-counts. A cell in quotes may hold delimiters and line breaks; a quote in it is doubled. Blank rows,
-byte order marks, Windows' line ends, empty lines, lines that come twice, and Excel's own first
-line `sep=;` do no harm; items may end in NUL. A line `# …` is a comment unless an asset is called
-so. A line `id` or `name` alone is a title when nothing follows it, and so is `id` above an id;
-`name` above names is one unless an asset is called so, which is refused. When a line is unknown or
-fits several assets, each such line is named with its number, and nothing is done; the same happens
-when a list can be read in two ways: a quote is not closed, a row has two ids or more cells than
-titles, a key is in an object twice.
+counts. In our own tables and JSON without such a column the whole name in `name` does. A cell in
+quotes may hold delimiters and line breaks; a quote in it is doubled. Blank rows, byte order marks,
+Windows' line ends, empty lines, lines that come twice, and Excel's own first line `sep=;` do no
+harm; items may end in NUL. A line `# …` is a comment unless an asset is called so. A line `id` or
+`name` alone is a title when nothing follows it, and so is `id` above an id; `name` above names is
+one unless an asset is called so, which is refused. When a line is unknown or fits several assets,
+each such line is named with its number, and nothing is done; the same happens when a list can be
+read in two ways: a quote is not closed, a row has two ids or more cells than titles, a key is in
+an object twice.
 
 An empty list is reported: what changes or waits for assets ends with 4 then, because the command
 that feeds the list may have failed. A standard input that is closed is an error.

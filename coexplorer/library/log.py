@@ -15,7 +15,11 @@ from coexplorer.library.entries import (
     Reason,
     State,
 )
+from coexplorer.library.reversal import can_be_undone
 from coexplorer.models import AssetId
+
+_LOOKED_AT = 200
+"""So many older changes are looked at for one that can be undone."""
 
 
 class Log:
@@ -160,7 +164,15 @@ class Log:
         journal = self._context.journal
         if before is None:
             return await self._context.run(journal.find_undoable)
-        return await self._context.run(journal.find_reversible, before=before)
+        # A share may not be taken back where the platform did not tell who could see it before.
+        for _ in range(_LOOKED_AT):
+            found = await self._context.run(journal.find_reversible, before=before)
+            if found is None:
+                break
+            if can_be_undone(found, await self._context.run(journal.entries_of, found.id)):
+                return found
+            before = found.id
+        return None
 
     async def redoable(self) -> Batch | None:
         """Return what `redo` would redo; None if there is nothing."""

@@ -1,8 +1,9 @@
 """The assets that a person names: words on the command line, and lists on standard input. Pure.
 
 A line of a list is one name or id, whole. Tables, JSON and JSON lines are recognized by how the
-list begins; there only the id counts. A line ``# …`` is a comment, unless an asset is called so.
-Anything that can be read in two ways is refused, because the command may be a delete.
+list begins; there only the id counts, or the whole name in one of our own tables without ids. A
+line ``# …`` is a comment, unless an asset is called so. Anything that can be read in two ways is
+refused, because the command may be a delete.
 """
 
 from __future__ import annotations
@@ -115,9 +116,11 @@ def _read_text(text: str, titles: Collection[str]) -> list[Named]:
         return [_read_line(line, number) for number, line in lines]
     found: list[Named] | None = None
     if begun[0][1].strip()[0] in "[{":
-        found = _read_json(begun)
+        found = _read_json(begun, titles)
     if found is None:
         found = _read_table(below, begun[0][1])
+    if found is None:
+        found = _read_names(below, titles)
     if found is not None:
         return found
     _refuse_other_titles(*begun[0], titles)
@@ -192,6 +195,36 @@ def _read_separated(text: str, first_line: str, delimiter: str) -> list[Named] |
     columns = _find_columns(head.cells)
     # One cell alone may be a name.
     return _read_ids(rows, columns, len(head.cells)) if columns and len(head.cells) > 1 else None
+
+
+def _read_names(text: str, titles: Collection[str]) -> list[Named] | None:
+    """Read the names of one of our own tables that has no ids; None if it is none.
+
+    Its first line must be titles of ours alone: else it may be a name with a comma in it.
+    """
+    for delimiter in DELIMITERS:
+        try:
+            head, *rows = read_rows(text, delimiter)
+        except (DocumentError, ValueError):
+            continue
+        known = [cell.strip().lower() for cell in head.cells]
+        if len(known) < 2 or _NAME_TITLE not in known:  # noqa: PLR2004 - one alone may be a name
+            continue
+        if not all(_is_title(cell, titles) for cell in known):
+            continue
+        at = known.index(_NAME_TITLE)
+        return [_read_name(row, at, len(known), delimiter) for row in rows]
+    return None
+
+
+def _read_name(row: TableRow, at: int, width: int, delimiter: str) -> Named:
+    if len(row.cells) != width:
+        raise _mistake(f"this line has not {width} cells, as the titles above it do", row.line)
+    cell = row.cells[at]
+    if not cell.strip():
+        raise _mistake("there is no name in this line", row.line)
+    names = (read_text(cell), *((_read_tsv(cell),) if delimiter == "\t" else ()))
+    return Named(tuple(dict.fromkeys(names)), row.line)
 
 
 def _find_columns(titles: Sequence[str]) -> list[int]:
@@ -284,7 +317,7 @@ def _decode_json(text: str) -> object:
     return value
 
 
-def _read_json(lines: Sequence[tuple[int, str]]) -> list[Named] | None:
+def _read_json(lines: Sequence[tuple[int, str]], titles: Collection[str]) -> list[Named] | None:
     """Read an array, or objects one per line; None when it is a name with a bracket."""
     whole = "\n".join(line for _, line in lines)
     first_number, first = lines[0]
@@ -301,9 +334,21 @@ def _read_json(lines: Sequence[tuple[int, str]]) -> list[Named] | None:
                     "this starts like JSON but is not valid JSON", first_number
                 ) from None
             return None
-        return [_read_value(*each) for each in _iter_values(lines)]
-    values = value if isinstance(value, list) else [value]
-    return [_read_value(first_number, each) for each in values]
+        values = list(_iter_values(lines))
+    else:
+        several = value if isinstance(value, list) else [value]
+        values = [(first_number, each) for each in several]
+    by_name = all(_has_name_alone(each, titles) for _, each in values)
+    return [_read_value(*each, by_name=by_name) for each in values]
+
+
+def _has_name_alone(value: object, titles: Collection[str]) -> bool:
+    """Tell whether a value is a row of ours, as with ``--columns name``, that has no id."""
+    if not isinstance(value, _Object):
+        return False
+    keys = [key for key, _ in value.pairs]
+    none = not any(key in _ID_TITLES for key in keys)
+    return none and _NAME_TITLE in keys and all(_is_title(key, titles) for key in keys)
 
 
 def _iter_values(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, object]]:
@@ -314,7 +359,7 @@ def _iter_values(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, object
             raise _mistake("this is not JSON, but the lines before it are", number) from None
 
 
-def _read_value(number: int, value: object) -> Named:
+def _read_value(number: int, value: object, *, by_name: bool) -> Named:
     if isinstance(value, str) and value and is_sayable(value):
         return Named((value,), number, is_id=is_whole_id(value))
     if not isinstance(value, _Object):
@@ -324,4 +369,8 @@ def _read_value(number: int, value: object) -> Named:
         if key in _ID_TITLES and held.setdefault(key, each) != each:
             raise _mistake(f"this JSON has the key {key!r} twice", number)
     texts = [each for each in held.values() if isinstance(each, str)]
+    if by_name:
+        names = [each for key, each in value.pairs if key == _NAME_TITLE]
+        if len(names) == 1 and isinstance(names[0], str) and is_sayable(names[0]) and names[0]:
+            return Named((names[0],), number)
     return _choose_id(texts, number, "JSON")

@@ -15,9 +15,11 @@ from coexplorer.query import (
     Compare,
     Flag,
     Has,
+    Interval,
     Match,
     Query,
     Term,
+    fit_schema,
     fold,
     format_term,
     interval,
@@ -53,7 +55,7 @@ async def explain_query(assets: Reading, query: Query, now: float) -> list[str]:
 async def _explain(assets: Reading, term: Term, schema: MetadataSchema, now: float) -> str:
     if isinstance(term, Compare) and term.op == ".." and term.high is not None:
         ends = interval(term, now)
-        if ends.low is not None and ends.high is not None and ends.low > ends.high:
+        if _is_empty(ends):
             turned = msgspec.structs.replace(term, value=term.high, high=term.value)
             shown = format_term(term)
             return f"{shown} ends before it begins: did you mean {format_term(turned)}?"
@@ -66,6 +68,14 @@ async def _explain(assets: Reading, term: Term, schema: MetadataSchema, now: flo
         if not by_id:
             return "this platform does not tell the owners' names, so no asset is found by them"
     return ""
+
+
+def _is_empty(ends: Interval) -> bool:
+    """Tell whether no number is within an interval: 2024..2023 ends where 2024 begins."""
+    if ends.low is None or ends.high is None:
+        return False
+    touches = ends.low == ends.high and not (ends.includes_low and ends.includes_high)
+    return ends.low > ends.high or touches
 
 
 async def _explain_key(
@@ -88,7 +98,9 @@ async def _explain_key(
             )
     if isinstance(term, Match) and field.type in _TAKES:
         asked = msgspec.structs.replace(term, negated=False)
-        if number_span(term, now) is None and not await assets.count(Query((Flag("any"), asked))):
+        meant = fit_schema(Query((asked,)), schema.fields).terms[0]
+        is_read = not isinstance(meant, Match) or number_span(meant, now) is not None
+        if not is_read and not await assets.count(Query((Flag("any"), asked))):
             return _tell_type(field, term)
     return ""
 

@@ -147,6 +147,15 @@ def build_drafts(
     return drafts
 
 
+def can_be_undone(batch: Batch, entries: Sequence[Entry]) -> bool:
+    """Tell whether anything of a batch can be taken back."""
+    try:
+        build_drafts(batch, entries, lambda entry: entry)
+    except UndoRefused:
+        return False
+    return True
+
+
 def _stands(entry: Entry) -> bool:
     return entry.state is State.APPLIED and entry.undone_by is None
 

@@ -85,7 +85,10 @@ FORMS = (
     ("name:^HCR_", "what the text begins with"),
     ("name:glob(HCR_*)", "a pattern for all of it: * is any text, ? is one character"),
     ('"session date":2024-01-31', "a day in custom metadata; also 2024-01, yesterday, 1w"),
-    ('"session date":>2024-01', "later; also <, <=, >=, and 2023-11..2024-01"),
+    (
+        '"session date":>2024-01',
+        "later; also <, <=, >=, 2023-11..2024-01, and 2023-11.. or ..2024-01",
+    ),
     ('-has:"subject id"', "has no value"),
 )
 """How a text may be asked for apart from the way of its field."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from coexplorer.query.fields import find_field
 from coexplorer.query.tree import AllTags, Compare, Has, Match, Query, Word
 
+_SET = re.compile(r"\[[^\]]+\]")
+_CALL = re.compile(r"(\w+)\((.*)\)")
 _OPERATORS = {"OR", "AND", "NOT", "|", "||", "&", "&&"}
 
 
@@ -22,6 +25,9 @@ def explain_nothing(query: Query) -> str:
             types = [name for name, _ in known.choices] if known else []
             if term.text not in types:
                 return f"no asset has the type {term.text!r}; types are {', '.join(types)}"
+    for term in query.terms:
+        if isinstance(term, Match) and (hint := _explain_pattern(term)):
+            return hint
     for text, is_word in _iter_texts(query):
         if is_word and text in _OPERATORS:
             return (
@@ -30,6 +36,22 @@ def explain_nothing(query: Query) -> str:
             )
         if text.startswith("(") or (text.endswith(")") and "(" not in text):
             return f"the parenthesis in {text!r} was looked for as it is: terms can't be grouped"
+    return ""
+
+
+def _explain_pattern(term: Match) -> str:
+    """Return what somebody hears who wrote a pattern, or several tags, in another language."""
+    if term.how == "glob" and (found := _SET.search(term.text)):
+        return f"{found[0]} in a pattern is those characters: only * and ? stand for others"
+    if (
+        term.field == "tag"
+        and not term.custom
+        and not term.how
+        and (of := _CALL.fullmatch(term.text))
+    ):
+        tags = " ".join(f"tag:{each.strip()}" for each in of[2].split(",") if each.strip())
+        either = f"; the same field twice means either: {tags}" if tags else ""
+        return f"{term.text!r} was looked for as a tag, as only all(…) lists several{either}"
     return ""
 
 

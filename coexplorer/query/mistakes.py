@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from coexplorer.errors import QueryError
 from coexplorer.query.compare import ANYTHING, OPERATORS
-from coexplorer.query.fields import FIELD_NAMES, HAS_FIELDS, QueryField, find_nearest
+from coexplorer.query.fields import FIELD_NAMES, HAS_FIELDS, QueryField, ValueKind, find_nearest
 from coexplorer.query.format import format_term
 from coexplorer.query.scan import Piece, quote
 from coexplorer.query.tree import Has, How, Match
+
+_TIME = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})[Tt ]\d")
 
 
 def too_long(most: str, start: int, end: int) -> QueryError:
@@ -41,11 +45,20 @@ def stray_star(
     )
 
 
-def expected(field: QueryField, start: int, end: int) -> QueryError:
-    """A value is none of its field."""
+def expected(field: QueryField, start: int, end: int, text: str = "") -> QueryError:
+    """A value is none of its field; `text` is what was written there."""
     return QueryError(
-        f"{field.name}: expected {field.expects}, as in {field.example}", start=start, end=end
+        f"{field.name}: expected {field.expects}, as in {field.example}",
+        start=start,
+        end=end,
+        hint=hint_at_time(text) if field.kind is ValueKind.DATE else "",
     )
+
+
+def hint_at_time(text: str) -> str:
+    """Say what to write instead of a time of day; empty: the text has none."""
+    found = _TIME.search(text)
+    return f"a query knows no times of day: write the day, {found[1]}" if found else ""
 
 
 def unknown_field(name: str, start: int, end: int) -> QueryError:

@@ -20,6 +20,7 @@ from coexplorer.query.format import format_text
 from coexplorer.query.ids import find_whole
 from coexplorer.query.mistakes import (
     expected,
+    hint_at_time,
     no_pattern,
     no_such,
     no_text,
@@ -288,7 +289,7 @@ class _TermReader:
             shown = quote(name) if custom else name
             raise no_pattern(shown, start, self.pos + len(closing))
         self.pos += 1
-        self._ensure_over()
+        self._ensure_over("parenthesis")
         return pattern
 
     def _read_has(self, field: QueryField, *, negated: bool) -> Has:
@@ -327,10 +328,10 @@ class _TermReader:
     def _at_end(self) -> bool:
         return self.pos >= len(self.text) or self.text[self.pos].isspace()
 
-    def _ensure_over(self) -> None:
+    def _ensure_over(self, closing: str = "quote") -> None:
         if not self._at_end():
             raise QueryError(
-                "expected a space after the closing quote",
+                f"expected a space after the closing {closing}",
                 start=self.pos,
                 end=find_end(self.text, self.pos),
             )
@@ -359,7 +360,7 @@ class _TermReader:
                 )
             self.pos += 1
             if closing == ")":
-                self._ensure_over()
+                self._ensure_over("parenthesis")
                 return tuple(tags)
 
     def _read_listed(self) -> str:
@@ -423,7 +424,7 @@ class _TermReader:
             parse = parse_date
         parts = parse_comparison(piece.text, parse)
         if parts is None:
-            raise expected(field, piece.start, piece.end)
+            raise expected(field, piece.start, piece.end, piece.text)
         return Compare(field.name, *parts, negated=negated)
 
     def _read_custom(self, key: str, *, negated: bool) -> Match | Compare:
@@ -447,14 +448,15 @@ class _TermReader:
             return Match(key, piece.text, negated, custom=True, how=how)
         compares = piece.text[0] in "<>"
         parts = parse_comparison(piece.text, parse_custom)
-        if parts is not None and (compares or parts[0] == ".."):
+        if parts is not None and (compares or ".." in piece.text):
             return Compare(key, *parts, negated=negated, custom=True)
         if compares:
             raise QueryError(
                 f"{key}: expected a number or a date, as in >5 or <2024-01-31",
                 start=piece.start,
                 end=piece.end,
-                hint=f'to search for the text itself, put it in quotes: "{piece.text}"',
+                hint=hint_at_time(piece.text)
+                or f'to search for the text itself, put it in quotes: "{piece.text}"',
             )
         return Match(key, piece.text, negated, custom=True)
 
@@ -462,12 +464,20 @@ class _TermReader:
 def parse_comparison(
     text: str, parse: Callable[[str], Value | None]
 ) -> tuple[Op, Value, Value | None] | None:
-    """Return operator, value and upper end of ``>10``, ``1..2`` or ``10``; None if it is none."""
+    """Return operator, value and upper end of ``>10``, ``1..2`` or ``10``; None if it is none.
+
+    An open range is a comparison: ``1..`` is ``>=1``, and ``..2`` is ``<=2``.
+    """
+    op: Op
     low, dots, high = text.partition("..")
+    if dots and bool(low) is not bool(high):
+        op = ">=" if low else "<="
+        value = parse(low or high)
+        return None if value is None else (op, value, None)
     if dots:
         first, last = parse(low), parse(high)
         return None if first is None or last is None else ("..", first, last)
-    op: Op = next((op for op in _OPS if text.startswith(op)), "")
+    op = next((op for op in _OPS if text.startswith(op)), "")
     bare = text[len(op) :] if op else text.removeprefix("=")
     value = parse(bare)
     if value is None or (isinstance(value, Ago) and text.startswith("=")):

@@ -476,3 +476,21 @@ def test_tags_of_an_option_may_stand_in_quotes(given: str, tags: tuple[str, ...]
 def test_quotes_of_tags_that_are_not_closed_are_a_mistake(given: str) -> None:
     with pytest.raises(click.UsageError, match="a quote is not closed"):
         split_tags(given)
+
+
+def test_spaces_around_a_name_are_left_out_and_told(program: Program) -> None:
+    done = program.ok("edit", RAW, "--name", "  lead  ", "--description", " as it is ")
+    assert "left out the spaces around the name" in done.err
+    stored = program.server.store.get(RAW)
+    assert (stored.name, stored.description) == ("lead", " as it is ")
+    assert "spaces" not in program.ok("edit", RAW, "--name", "other").err
+
+
+@pytest.mark.parametrize("style", ["csv", "tsv", "json", "jsonl"])
+def test_our_own_tables_of_names_go_on_to_an_edit(program: Program, style: str) -> None:
+    program.ok("sync")
+    columns = "name,size" if style != "jsonl" else "name"
+    table = program.ok("ls", "tag:ecephys", "-o", style, "--columns", columns).out
+    program.ok("edit", "-", "--add-tag", "listed", "--yes", stdin=table)
+    listed = program.ok("ls", "tag:listed", "--ids").lines
+    assert listed == program.ok("ls", "tag:ecephys", "--ids").lines != []

@@ -240,11 +240,13 @@ def test_before_4_3_access_is_given_with_a_warning_and_never_taken_away(tmp_path
         done = program("undo")
         assert done.code == 5
         assert "can't be undone" in done.err
+        program.ok("share", RAW, "--everyone", "discoverable")
+        assert "the last change that can be" not in program("undo").err  # nor can the one before
         done = program("share", RAW, "--remove", JONAS)
         assert done.code == 5
         assert "no access can be taken away" in done.err.replace("\n", " ")
         assert "shared with" not in program.ok("show", RAW).out
-        assert len(server.requests("POST", "*/permissions")) == 1
+        assert len(server.requests("POST", "*/permissions")) == 2
 
 
 def test_names_and_roles_are_completed(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,7 +237,7 @@ def test_title_with_nothing_below_is_none_of_what_a_comment_may_name() -> None:
 
 @pytest.mark.parametrize("below", ["", "\n", "\r\n\r\n", "\nready\n", f"\n{A}\n"])
 @pytest.mark.parametrize(
-    "first", ["state", "Tags", '"size"', "name,state", "state\ttags", "metadata.subject id"]
+    "first", ["state", "Tags", '"size"', "size,state", "state\ttags", "metadata.subject id"]
 )
 def test_titles_of_other_columns_name_no_asset(first: str, below: str) -> None:
     titles = {"id", "name", "state", "size", "tags"}
@@ -248,6 +248,39 @@ def test_titles_of_other_columns_name_no_asset(first: str, below: str) -> None:
         "run_10",
         first,
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("name,size\nrun_1,5\nrun_2,\n", ["run_1", "run_2"]),
+        ('size,name\n5,"a, b"\n', ["a, b"]),
+        ("name\tstate\nrun\\t1\tready\n", ["run\\t1", "run\t1"]),
+        ("name,metadata.age\n", []),
+        ('[{"name":"a"},{"name":"b","size":3}]', ["a", "b"]),
+        ('{"name":"a"}\n{"name":"b"}\n', ["a", "b"]),
+    ],
+)
+def test_our_own_tables_without_ids_name_assets_by_their_names(text: str, names: list[str]) -> None:
+    found = parse_list(text.encode(), {"id", "name", "state", "size", "tags"})
+    assert [spelling for each in found for spelling in each.spellings] == names
+    assert not any(each.is_id for each in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name,size\nrun_1\n", 2),
+        ("name,size\na,1\nrun_1,5,6\n", 3),
+        ("name,size\n,5\n", 2),
+        ('[{"name":"a","name":"b"}]', 1),
+        ('[{"name":""}]', 1),
+    ],
+)
+def test_a_row_without_one_name_is_refused(text: str, line: int) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_list(text.encode(), {"id", "name", "state", "size", "tags"})
+    assert caught.value.line == line
 
 
 @given(st.text(min_size=1).filter(str.strip))

@@ -132,7 +132,6 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
     [
         ("raw size:>ten", ">ten", "size: expected a number and a unit, as in >10GB"),
         ("size:>10", ">10", "size: expected a number and a unit, as in >10GB"),
-        ("size:1GB..", "1GB..", "size: expected a number and a unit"),
         ("size:>99999999999PB", ">99999999999PB", "size: expected"),
         ("files:-3", "-3", "files: expected a whole number"),
         ("created:2024-13", "2024-13", "created: expected a date"),
@@ -154,6 +153,10 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
         ('name:""', '""', "there is no text between the quotes"),
         ('fo"o bar', '"o', "a quote in the middle of a word"),
         ('"a"b', "b", "expected a space after the closing quote"),
+        ("name:glob(a?*)b", "b", "expected a space after the closing parenthesis"),
+        ("tag:all(a,b)c", "c", "expected a space after the closing parenthesis"),
+        ("created:..", "..", "created: expected a date"),
+        ("created:>2024-01-31T10:00", ">2024-01-31T10:00", "created: expected a date"),
         ("tag:all(a,", "all(a,", "tag: expected tags between parentheses"),
         ("tag:all()", "all()", "tag: expected tags between parentheses"),
         ("tag:all(a)b", "b", "expected a space after"),
@@ -255,3 +258,26 @@ def test_while_typing_the_rest_of_the_query_still_holds(text: str, understood: s
     query, error = parse_partial(text)
     assert query == parse_query(understood)
     assert error is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("created:2023-11..", "created:>=2023-11"),
+        ("-created:..2024-01", "-created:<=2024-01"),
+        ("used:-30d..", "used:>=-30d"),
+        ("size:..1GB", "size:<=1GB"),
+        ("files:5..", "files:>=5"),
+        ('"age":20..', '"age":>=20'),
+        ('"session date":..2023', '"session date":<=2023'),
+    ],
+)
+def test_a_range_may_be_open(text: str, same: str) -> None:
+    assert parse_query(text) == parse_query(same)
+
+
+@pytest.mark.parametrize("field", ["created", "used", '"session date"'])
+def test_a_time_of_day_is_told_to_write_the_day(field: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse_query(f"{field}:>2024-01-31T10:00Z")
+    assert caught.value.hint == "a query knows no times of day: write the day, 2024-01-31"
