@@ -52,6 +52,7 @@ def carry_out(
     ask: bool,
     style: Format = Format.TABLE,
     written: Callable[[], None] = lambda: None,
+    then: Callable[[BatchReport], tuple[BatchReport, int]] | None = None,
 ) -> None:
     """Show a plan, ask, apply it and leave with the exit code that it deserves.
 
@@ -63,6 +64,8 @@ def carry_out(
         style: `Format.JSON` writes the plan (dry run) or the outcomes as JSON.
         written: Called once the plan is in the journal, or holds nothing: no text can be lost then;
             not where a text was kept because its asset had changed, or is not there.
+        then: Goes on from what it came to; returns what that became, and an exit code for when all
+            else is well.
     """
     if not plan.items:
         written()
@@ -76,7 +79,7 @@ def carry_out(
         exits.leave(plan_code(plan))
         return
     if ask and plan.todo:
-        question = f"{name_action(plan)} {plural(len(plan.todo), 'asset')}"
+        question = f"{name_action(plan)} {plural(len(plan.todo), 'asset')} {plan.where}".rstrip()
         for line in describe_plan(plan, shown=_SHOWN):
             if line != question:
                 click.echo(line, err=True)
@@ -88,7 +91,11 @@ def carry_out(
         result.no_longer_fits or isinstance(result.error, NotFound) for result in report.results
     ):
         written()  # else the text is for other assets than its writer had seen: it stays, too
+    code = exits.OK
+    if then is not None:
+        report, code = then(report)
     finish(report, style)
+    exits.leave(code)
 
 
 async def apply_with_progress(library: Library, plan: Plan) -> BatchReport:

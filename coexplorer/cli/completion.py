@@ -274,6 +274,14 @@ def complete_members(ctx: click.Context, _parameter: click.Parameter, incomplete
     return [] if settings is None else _items(find_members(settings.journal_path, "", incomplete))
 
 
+def complete_workplaces(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete the ids of capsules, pipelines and workstations that were attached to from here."""
+    from coexplorer.library.completions import find_workplaces
+
+    settings = _find_settings(ctx)
+    return [] if settings is None else _items(find_workplaces(settings.journal_path, incomplete))
+
+
 def complete_field(field: str) -> Callable[[click.Context, click.Parameter, str], Items]:
     """Return what completes the values of a field of the query language, known or in use."""
 

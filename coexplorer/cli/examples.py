@@ -50,6 +50,12 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "show everyone your results",
         ),
     ),
+    "attach": (
+        ("coexplorer attach 6b2be3dc --wait", "to the workstation that you are in"),
+        ("coexplorer attach --query 'tag:raw ecephys' --onto 'Spike sorting'", "to a capsule"),
+    ),
+    "detach": (("coexplorer attached -o ids | coexplorer detach - -y", "all that is attached"),),
+    "attached": (("coexplorer attached 'Spike sorting'", "what a capsule has"),),
     "create": (
         ("coexplorer create 'Session 12' --bucket lab-data --prefix session-12 --wait", "copy"),
         (

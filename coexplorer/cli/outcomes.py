@@ -32,9 +32,18 @@ DONE = {
     "delete": "deleted",
     "create": "created",
     "share": "changed the sharing of",
+    "attach": "attached",
+    "detach": "detached",
 }
 
-_UNDOABLE = frozenset({"edit", "archive", "unarchive", "share"})
+_SO_ALREADY = {
+    "delete": "already gone",
+    "attach": "attached already",
+    "detach": "not attached anyway",
+}
+"""What is said of assets that need no change; of others: left as they were."""
+
+_UNDOABLE = frozenset({"edit", "archive", "unarchive", "share", "attach", "detach"})
 
 
 def finish(
@@ -151,6 +160,8 @@ def summarize(report: BatchReport, way_back: str) -> str:
         parts = []
     if len(applied) == 1 and len(report.results) == 1:
         parts = [f"{DONE[action]} {applied[0].asset_name}"]
+    if applied and action in _SO_ALREADY and report.title.startswith(f"{action} "):
+        parts[0] += report.title.removeprefix(action)  # to or from where
     if withdrawn:
         what = plural(len(withdrawn), "change")
         parts.append(
@@ -158,16 +169,14 @@ def summarize(report: BatchReport, way_back: str) -> str:
         )
     if unchanged:
         kept = "left as it was" if unchanged == 1 else "left as they were"
-        as_it_is = "already gone" if action == "delete" else kept
-        parts.append(f"{unchanged} {as_it_is}")
+        parts.append(f"{unchanged} {_SO_ALREADY.get(action, kept)}")
     if missed:
         parts.append(f"{missed} left out")
     if report.replaced:
         parts.append(f"{len(report.replaced):,} left to later changes")
     if report.refused:
         parts.append(f"{len(report.refused)} refused")
-    if archived := [result for result in report.results if result.archived]:
-        parts.append(f"{len(archived)} archived but not deleted")
+    parts += _tell_halfway(report)
     parts += _tell_kept(report)
     line = ", ".join(parts)
     # What gave up an undo that was not sent has left nothing to take back.
@@ -186,6 +195,16 @@ def _tell_gone(applied: Sequence[EditResult], asked: int) -> str:
     return ", for good" + (
         ": you are no longer an owner of it" if asked == 1 else " where you are no longer an owner"
     )
+
+
+def _tell_halfway(report: BatchReport) -> list[str]:
+    """Say what of a batch is only the first part of what was asked for (pure)."""
+    parts = []
+    if archived := sum(result.archived for result in report.results):
+        parts.append(f"{archived:,} archived but not deleted")
+    if mounting := sum(result.is_mounting for result in report.results):
+        parts.append(f"{mounting:,} still being mounted")
+    return parts
 
 
 def _tell_kept(report: BatchReport) -> list[str]:

@@ -63,7 +63,8 @@ def _count_plan(plan: Plan) -> str:
     unsure = sum(item.is_unsure for item in plan.todo)
     sent = sum(item.is_sent for item in plan.todo) - unsure
     nothing_else = not (withdrawn or waiting or restored)
-    parts = [f"{name_action(plan)} {plural(sent, 'asset')}"] if sent or nothing_else else []
+    what = f"{name_action(plan)} {plural(sent, 'asset')} {plan.where}".rstrip()
+    parts = [what] if sent or nothing_else else []
     if waiting:
         parts.append(f"keep {plural(waiting, 'change')} unsent, as nothing can be sent now")
     if withdrawn:
@@ -91,7 +92,7 @@ def name_action(plan: Plan) -> str:
 def _describe_item(item: PlanItem) -> list[str]:
     head = click.style(clean(item.name), bold=True)
     action = "archive and delete" if item.archive_first else item.action
-    plain = item.action in {"edit", "share"}
+    plain = item.action in {"edit", "share", "attach", "detach"}
     note = "" if plain and not item.withdraws else f": {action}"
     if item.withdraws:
         note += " that is not on the platform: given up"

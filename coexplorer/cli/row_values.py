@@ -5,7 +5,7 @@ Those of an asset are with its keys: `coexplorer.cli.asset_keys`. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +14,7 @@ from coexplorer.cli.row_kinds import Values, time_text
 from coexplorer.sharing import kind_of, list_members, title_of
 
 if TYPE_CHECKING:
+    from coexplorer.computations import AttachedAsset
     from coexplorer.fields import Fields
     from coexplorer.library.entries import Entry
     from coexplorer.library.plans import PlanItem
@@ -76,6 +77,30 @@ def access_values(asset: Asset, sharing: Sharing) -> Iterator[Values]:
         }
 
 
+_ATTACHING = ("attach", "detach")
+
+
+def attached_values(attached: AttachedAsset, name: str, workplace: str) -> Values:
+    """Return what is attached to a workplace, called `name` where the platform does not say."""
+    return {
+        "id": attached.id,
+        "name": attached.name or name or None,
+        "folder": attached.mount or None,
+        "kind": attached.kind or None,
+        "accessible": attached.accessible,
+        "workplace": workplace,
+    }
+
+
+def _place_values(folders: Mapping[str, str]) -> Values:
+    """Return to what an asset was attached or detached from, and its folder there."""
+    workplace = next(iter(folders), None)
+    return {
+        "workplace": workplace,
+        "folder": None if workplace is None else folders[workplace] or None,
+    }
+
+
 def plan_values(item: PlanItem, files: str) -> Values:
     """Return what a plan does to one asset, and to its `files`."""
     return {
@@ -101,6 +126,8 @@ def outcome_values(result: EditResult) -> Values:
         "changed": result.changed,
         "skipped_fields": result.skipped_fields,
         "lacking": result.lacking or None,
+        **_place_values(result.roles or {} if result.action in _ATTACHING else {}),
+        "mounting": result.is_mounting,
         "error": None if result.error is None else result.error.message,
         "change": result.batch_id,
         "entry": result.entry_id,
@@ -138,6 +165,9 @@ def entry_values(entry: Entry) -> Values:
         "metadata_sent": sent.metadata if sent and of_metadata else None,
         "roles_seen": entry.roles_before if shares else None,
         "roles_sent": entry.roles if shares else None,
+        **_place_values(
+            {**entry.roles_before, **entry.roles} if entry.action in _ATTACHING else {}
+        ),
     }
 
 

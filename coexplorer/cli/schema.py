@@ -43,7 +43,17 @@ _TOKEN = Key("token", Holds.TEXT, "Where the token comes from.")
 
 
 _ACTION = Key(
-    "action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete`, `create` or `share`."
+    "action",
+    Holds.TEXT,
+    "`edit`, `archive`, `unarchive`, `delete`, `create`, `share`, `attach` or `detach`.",
+)
+
+
+_FOLDER = Key("folder", Holds.TEXT, "Its folder where it is attached.", nullable=True)
+
+
+_WORKPLACE = Key(
+    "workplace", Holds.TEXT, "`capsules/ID`, `pipelines/ID` or `computations/ID`.", nullable=True
 )
 
 
@@ -98,6 +108,8 @@ PLAN = RowKind(
         "unarchive --dry-run",
         "rm --dry-run",
         "share --dry-run",
+        "attach --dry-run",
+        "detach --dry-run",
         "tags rename --dry-run",
         "tags merge --dry-run",
         "undo --dry-run",
@@ -106,12 +118,13 @@ PLAN = RowKind(
     (
         _ID,
         _NAME,
-        Key("action", Holds.TEXT, "`edit`, `archive`, `unarchive`, `delete` or `share`."),
+        Key("action", Holds.TEXT, "As in an outcome, but never `create`."),
         Key(
             "changes",
             Holds.OBJECTS,
             "For each field that changes: `field`, `before`, `after`, `added`, `removed`; fields of"
-            " sharing are `everyone`, `user A`, `group G`, their values roles.",
+            " sharing are `everyone`, `user A`, `group G`, their values roles; attaching has one,"
+            " `folder`.",
         ),
         Key("files", Holds.TEXT, "What happens to the files, if it is deleted.", nullable=True),
         Key("left_out", Holds.TEXT, "Why it is left out; null if it is not.", nullable=True),
@@ -133,6 +146,7 @@ OUTCOME = RowKind(
     "outcome",
     (
         *("edit", "archive", "unarchive", "rm", "share", "tags rename", "tags merge"),
+        *("attach", "detach"),
         *("undo", "redo", "log N"),
     ),
     (
@@ -143,6 +157,9 @@ OUTCOME = RowKind(
         Key("changed", Holds.TEXTS, "The fields that were changed."),
         Key("skipped_fields", Holds.TEXTS, "The fields that an undo left alone."),
         Key("lacking", Holds.TEXT, "What of the sharing the platform did not do.", nullable=True),
+        _WORKPLACE,
+        _FOLDER,
+        Key("mounting", Holds.FLAG, "It is attached, and its files are not there yet."),
         _ERROR,
         _CHANGE,
         _ENTRY,
@@ -188,6 +205,8 @@ ENTRY = RowKind(
         ),
         Key("roles_seen", Holds.OBJECT, "Roles before, if shared.", nullable=True, detail=True),
         Key("roles_sent", Holds.OBJECT, "Roles as sent, if shared.", nullable=True, detail=True),
+        _WORKPLACE,
+        _FOLDER,
     ),
     id_key="asset_id",
 )
@@ -202,6 +221,26 @@ ACCESS = RowKind(
         Key("kind", Holds.TEXT, "`everyone`, `group` or `user`."),
         Key("who", Holds.TEXT, "The address or the group's name; null: everyone.", nullable=True),
         Key("role", Holds.TEXT, "`owner`, `editor`, `viewer` or `discoverable`."),
+    ),
+    id_key="id",
+)
+
+
+ATTACHED = RowKind(
+    "attached asset",
+    ("attached",),
+    (
+        _ID,
+        Key("name", Holds.TEXT, "The asset's name; null: not known here.", nullable=True),
+        _FOLDER,
+        Key(
+            "kind",
+            Holds.TEXT,
+            "`internal`, `external` or `combined`; null: the platform does not say.",
+            nullable=True,
+        ),
+        Key("accessible", Holds.FLAG, "Whether you may use it; null: not said.", nullable=True),
+        _WORKPLACE,
     ),
     id_key="id",
 )
@@ -355,6 +394,7 @@ KINDS = (
     OUTCOME,
     ENTRY,
     ACCESS,
+    ATTACHED,
     SHARE,
     DUPLICATE,
     RELATIVE,

@@ -36,6 +36,7 @@ from coexplorer.library.attachments import (
 from coexplorer.library.attempt import build_result, tell_cut_off
 from coexplorer.library.context import Context
 from coexplorer.library.entries import (
+    DONE,
     Action,
     Cause,
     Entry,
@@ -349,10 +350,11 @@ class _Load:
             self._open.pop(each.entry_id, None)
             self._sent.discard(each.entry_id)
             failed = each.error is not None and not each.mounting
+            done = each.state in DONE
             self.results[entry.id] = msgspec.structs.replace(
                 build_result(entry, each.state),
                 error=each.error if failed else None,
-                roles=each.roles if each.roles is not None else entry.roles,
+                roles=(each.roles or entry.roles or entry.roles_before) if done else None,
                 cause=Cause.MOUNTING if each.mounting else None,
             )
         await context.settle_together(outcomes)

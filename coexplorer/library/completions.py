@@ -185,6 +185,35 @@ def find_members(journal: Path, kind: str, typed: str) -> list[Candidate]:
     return [Candidate(each) for each in titles if fold(each).startswith(fold(typed))][:_MOST]
 
 
+def find_workplaces(journal: Path, typed: str) -> list[Candidate]:
+    """Return the ids of workplaces that were attached to from here, the last ones first.
+
+    Args:
+        journal: What was done.
+        typed: The beginning of an id, or a part of what it is called.
+    """
+    rows = _read(
+        journal,
+        "SELECT key, title FROM (SELECT entries.id, base_metadata, metadata, title FROM entries"
+        " JOIN batches ON batches.id = batch_id WHERE action IN ('attach', 'detach')"
+        " ORDER BY entries.id DESC LIMIT 2000) AS sent,"
+        " json_each(json_patch(coalesce(sent.base_metadata, '{}'), coalesce(sent.metadata, '{}')))"
+        " GROUP BY key ORDER BY max(sent.id) DESC LIMIT ?",
+        (_MOST_VALUES,),
+    )
+    found = [(key.partition("/")[2], _read_place(title)) for key, title in rows]
+    return [
+        Candidate(place, told)
+        for place, told in found
+        if place.lower().startswith(typed.lower()) or fold(typed) in fold(told)
+    ][:_MOST]
+
+
+def _read_place(title: str) -> str:
+    """Return what a workplace is called in the title of a change: ``attach to capsule 'x'``."""
+    return title.partition(" to ")[2] or title.partition(" from ")[2]
+
+
 def find_kept_entries(journal: Path) -> list[Candidate]:
     """Return the numbers of entries that can be sent again or given up, the newest first."""
     rows = _read(

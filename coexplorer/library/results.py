@@ -189,8 +189,8 @@ def read_result(entry: Entry) -> EditResult:
         changed = tuple(each for each, role in entry.roles.items() if role != had.get(each))
         plain = entry.cause in (Cause.FOUND, Cause.GIVEN_UP)
         lacking = "" if plain else entry.reason
-    if entry.action in ATTACHING:
-        roles = entry.roles
+    if entry.action in ATTACHING and entry.state in DONE:
+        roles = entry.roles or entry.roles_before
     return EditResult(
         entry_id=entry.id,
         batch_id=entry.batch_id,

@@ -25,7 +25,7 @@ from coexplorer.library import open_library
 from coexplorer.library.named_assets import parse_list
 from coexplorer.models import AssetId
 from tests.support.program import Program
-from tests.support.server import OLD, RAW, THEIRS, VIEWED, make_id
+from tests.support.server import OLD, RAW, SESSION, THEIRS, VIEWED, make_id
 
 SCHEMA = Path(__file__).with_name(f"schema-{VERSION}.json")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -81,6 +81,7 @@ SOURCES = {
     "outcome": (("edit", RAW, "--add-tag", "new"), ("undo",), ("redo",), ("log", "1")),
     "entry": (("log",),),
     "share": (("stats",),),
+    "attached asset": (("attached", SESSION),),
     "duplicate": (("duplicates",),),
     "relative": (("lineage", RAW),),
     "profile": (("profiles",),),

@@ -1,0 +1,225 @@
+"""``attach``, ``detach`` and ``attached``: the assets of a workstation, a capsule or a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from coexplorer.cli import exits
+from coexplorer.cli.carry_out import carry_out, plan_options
+from coexplorer.cli.completion import complete_workplaces
+from coexplorer.cli.deadline import Deadline, timeout_option
+from coexplorer.cli.format import plural
+from coexplorer.cli.narration import Progress, note, warn
+from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
+from coexplorer.cli.row_values import attached_values
+from coexplorer.cli.schema import ATTACHED, OUTCOME
+from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.table import Column
+from coexplorer.cli.targets import choose_targets, read_targets, target_options
+from coexplorer.cli.values import TEXT
+from coexplorer.errors import TimeIsUp
+
+if TYPE_CHECKING:
+    from coexplorer.cli.targets import Targets
+    from coexplorer.computations import AttachedAsset
+    from coexplorer.library import Library
+    from coexplorer.library.plans import Plan
+    from coexplorer.library.results import BatchReport
+    from coexplorer.library.workplaces import FoundWorkplace
+
+
+@click.command("attach")
+@target_options
+@click.option(
+    "--onto",
+    "place",
+    type=TEXT,
+    metavar="WORKPLACE",
+    shell_complete=complete_workplaces,
+    help="A capsule, a pipeline or a workstation, by name or id; else this workstation.",
+)
+@click.option("--mount", type=TEXT, metavar="FOLDER", help="The folder there, of one asset.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until the files are there.")
+@plan_options
+@timeout_option
+@format_options(OUTCOME)
+@pass_invocation
+def attach_command(
+    invocation: Invocation,
+    /,
+    *,
+    assets: tuple[str, ...],
+    query: str | None,
+    place: str | None,
+    mount: str | None,
+    waits: bool,
+    dry_run: bool,
+    yes: bool,
+    refresh: bool,
+    deadline: Deadline | None,
+    style: Format,
+) -> None:
+    """Attach assets to this workstation, or to a capsule or pipeline.
+
+    In a workstation, CO_COMPUTATION_ID says which one it is. Where your workstation runs in the
+    capsule that you name, they are attached to that. What is attached already stays so.
+    """
+    targets = read_targets(assets, query)
+    if deadline is not None:
+        deadline.doing = "nothing was attached"
+    plan = invocation.run(
+        partial(_plan, targets=targets, place=place, mount=mount or "", refresh=refresh),
+        deadline=deadline,
+    )
+    _carry_out(
+        invocation,
+        plan,
+        targets,
+        dry_run=dry_run,
+        yes=yes,
+        style=style,
+        then=partial(_wait, invocation, deadline) if waits else None,
+    )
+
+
+@click.command("detach")
+@target_options
+@click.option(
+    "--from",
+    "place",
+    type=TEXT,
+    metavar="WORKPLACE",
+    shell_complete=complete_workplaces,
+    help="A capsule, a pipeline or a workstation, by name or id; else this workstation.",
+)
+@plan_options
+@format_options(OUTCOME)
+@pass_invocation
+def detach_command(
+    invocation: Invocation,
+    assets: tuple[str, ...],
+    query: str | None,
+    *,
+    place: str | None,
+    dry_run: bool,
+    yes: bool,
+    refresh: bool,
+    style: Format,
+) -> None:
+    """Detach assets from this workstation, or from a capsule or pipeline.
+
+    Their files stay on the platform; an undo attaches them again in the same folders.
+    """
+    targets = read_targets(assets, query)
+    plan = invocation.run(
+        partial(_plan, targets=targets, place=place, detach=True, refresh=refresh)
+    )
+    _carry_out(invocation, plan, targets, dry_run=dry_run, yes=yes, style=style)
+
+
+@click.command("attached")
+@click.argument("place", metavar="[WORKPLACE]", required=False, shell_complete=complete_workplaces)
+@format_options(ATTACHED)
+@pass_invocation
+def attached_command(invocation: Invocation, place: str | None, style: Format) -> None:
+    """List what is attached to this workstation, or to a capsule or pipeline."""
+
+    async def work(
+        library: Library,
+    ) -> tuple[FoundWorkplace, Sequence[AttachedAsset], dict[str, str]]:
+        found = await _find(library, place)
+        attached = await library.workplaces.attached(found.workplace)
+        nameless = [each.id for each in attached if not each.name]
+        records = await library.assets.records(nameless)
+        return found, attached, {each.asset.id: each.asset.name for each in records}
+
+    found, attached, names = invocation.run(work)
+    workplace = f"{found.workplace.kind}/{found.workplace.id}"
+    rows = [attached_values(each, names.get(each.id, ""), workplace) for each in attached]
+    if style is not Format.TABLE:
+        print_rows(ATTACHED, rows, style)
+        return
+    if not rows:
+        print_line(f"nothing is attached to {found.title}")
+        return
+    columns = [Column("ID"), Column("FOLDER", flexible=True), Column("NAME", flexible=True)]
+    told = [
+        [each.id[:8], each.mount or "?", each.name or names.get(each.id) or "(name not known here)"]
+        for each in attached
+    ]
+    print_table(columns, told)
+    print_line(f"{plural(len(rows), 'asset')} attached to {found.title}")
+
+
+async def _find(library: Library, place: str | None) -> FoundWorkplace:
+    """Return the workplace that is meant, and say so where it is not the one that was named."""
+    if place is None:
+        return await library.workplaces.find_here()
+    named = await library.workplaces.find(place)
+    found = await library.workplaces.find_session(named)
+    if found.workplace != named.workplace:
+        note(f"{named.title} has a workstation running, so that is meant: {found.title}")
+    return found
+
+
+async def _plan(
+    library: Library,
+    *,
+    targets: Targets,
+    place: str | None,
+    mount: str = "",
+    detach: bool = False,
+    refresh: bool,
+) -> Plan:
+    from coexplorer.library.attachments import Attaching
+    from coexplorer.library.plans import Change
+
+    found = await _find(library, place)
+    chosen = await choose_targets(library, targets, refresh=refresh, kept=False)
+    attaching = Attaching(found.workplace, found.title, detach, mount)
+    return await library.changes.plan(chosen.ids, Change(attaching=attaching))
+
+
+def _carry_out(
+    invocation: Invocation,
+    plan: Plan,
+    targets: Targets,
+    *,
+    dry_run: bool,
+    yes: bool,
+    style: Format,
+    then: Callable[[BatchReport], tuple[BatchReport, int]] | None = None,
+) -> None:
+    several = targets.query is not None or len(plan.items) > 1
+    ask = several and not yes
+    if plan.caution and plan.todo and not (ask or dry_run):
+        warn(plan.caution)
+    carry_out(invocation, plan, dry_run=dry_run, ask=ask, style=style, then=then)
+
+
+def _wait(
+    invocation: Invocation, deadline: Deadline | None, report: BatchReport
+) -> tuple[BatchReport, int]:
+    """Wait until what was attached has its files; return how it ended, and an exit code."""
+    left = sum(result.is_mounting for result in report.results)
+    if not left:
+        return report, exits.OK
+
+    async def work(library: Library) -> BatchReport:
+        with Progress("mounting") as bar:
+            return await library.changes.wait_mounted(report.batch_id, progress=bar.update)
+
+    if deadline is not None:
+        deadline.doing = f"{plural(left, 'asset')} attached, but not mounted yet"
+    try:
+        return invocation.run(work, deadline=deadline), exits.OK
+    except TimeIsUp as error:
+        warn(error.message)
+        batch = report.batch_id
+        return invocation.run(
+            lambda each: each.changes.report(batch), offline=True
+        ), exits.TIMED_OUT

@@ -1,0 +1,140 @@
+"""``attach``, ``detach`` and ``attached``: from a workstation's shell, and onto capsules."""
+
+import pytest
+from click.shell_completion import ShellComplete
+from msgspec.structs import replace
+
+from coexplorer.cli.commands import cli
+from tests.library.conftest import many_assets
+from tests.support.program import Program
+from tests.support.server import (
+    DERIVED,
+    FINISHED,
+    HIDDEN_CAPSULE,
+    MY_CAPSULE,
+    RAW,
+    SESSION,
+    VIEWED,
+    VIEWED_CAPSULE,
+)
+
+
+@pytest.fixture
+def shell(program: Program) -> Program:
+    """A shell in my workstation."""
+    program.env["CO_COMPUTATION_ID"] = SESSION
+    return program
+
+
+def mounts(program: Program, computation: str = SESSION) -> dict[str, str]:
+    found = program.server.store.workshop.find_computation(computation)
+    assert found is not None
+    return {each.id: each.mount for each in found.data_assets}
+
+
+def test_200_are_found_attached_seen_detached_and_taken_back(shell: Program) -> None:
+    ids = many_assets(shell.server, 200)
+    found = shell.ok("ls", "tag:bulk", "-o", "ids").out
+    dry = shell.ok("attach", "-", "--dry-run", stdin=found)
+    assert "folder      → session_0" in dry.out
+    assert f"Attach 200 assets to this workstation ({SESSION[:8]})" in dry.out
+    assert shell.server.requests("POST", "*/data_assets") == []
+    done = shell.ok("attach", "--query", "tag:bulk", "-y", "--wait")
+    assert "attached 200 assets to this workstation (session-) (take it back" in done.out
+    again = shell.ok("attach", "--query", "tag:bulk", "-y")
+    assert "200 attached already" in again.out
+    table = shell.ok("attached")
+    assert "201 assets attached to this workstation" in table.out
+    assert "session 00199" in table.out
+    rows = shell.ok("attached", "-o", "json").json
+    assert {row["id"] for row in rows} == {RAW, *ids}
+    assert rows[-1]["folder"].startswith("session_")
+    assert rows[-1]["workplace"] == f"computations/{SESSION}"
+    listed = shell.ok("attached", "-o", "ids").out
+    gone = shell.ok("detach", "-", "-y", stdin=listed)
+    assert "detached 201 assets" in gone.out
+    assert "nothing is attached to this workstation" in shell.ok("attached").out
+    shell.ok("undo")
+    assert len(mounts(shell)) == 201
+    assert mounts(shell)[ids[7]] == "session_7"
+    told = shell.ok("log", "1", "-o", "json").json
+    assert {row["workplace"] for row in told} == {f"computations/{SESSION}"}
+
+
+def test_a_capsule_is_named_and_its_running_workstation_is_used(program: Program) -> None:
+    done = program.ok("attach", DERIVED, "--onto", "Spike sorting", "--mount", "sorted")
+    assert f"to workstation 'Cloud workstation' ({SESSION[:8]})" in done.out
+    assert mounts(program)[DERIVED] == "sorted"
+    program.server.store.workshop.update_computation(
+        SESSION, state="completed", end_status="stopped"
+    )
+    row = program.ok("attach", VIEWED, "--onto", MY_CAPSULE, "-o", "json").json[0]
+    assert (row["state"], row["workplace"], row["folder"], row["mounting"]) == (
+        *("applied", f"capsules/{MY_CAPSULE}", "reference"),
+        False,
+    )
+    rows = program.ok("attached", "Spike sorting", "-o", "json").json
+    assert [(row["name"], row["kind"]) for row in rows][1:] == [("RNA-seq reference", "internal")]
+    completer = ShellComplete(cli, {}, "coexplorer", "_COEXPLORER_COMPLETE")
+    for command in (["attached"], ["attach", "--onto"], ["detach", "--from"]):
+        offered = [item.value for item in completer.get_completions(command, "")]
+        assert offered in ([MY_CAPSULE, SESSION], [])
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (("attach", RAW), 5, "CO_COMPUTATION_ID is not set"),
+        (("attached",), 5, "CO_COMPUTATION_ID is not set"),
+        (("attach", RAW, "--onto", FINISHED), 5, "is a run, and not a cloud workstation"),
+        (("attach", DERIVED, "--onto", VIEWED_CAPSULE), 5, "capsule"),
+        (("attach", RAW, "--onto", HIDDEN_CAPSULE), 4, "there is no capsule"),
+        (("attach", RAW, "--onto", "Spike"), 4, "did you mean Spike sorting"),
+        (("attach", RAW, DERIVED, "-y", "--onto", SESSION, "--mount", "x"), 5, "one mount folder"),
+        (("attach", DERIVED, "--onto", SESSION, "--mount", "/a/../b"), 2, "mount"),
+        (("attach", "--onto", SESSION), 2, "which assets?"),
+        (("detach", "no such asset", "--from", SESSION), 4, "there is no asset"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_done(
+    program: Program, args: tuple[str, ...], code: int, told: str
+) -> None:
+    before = mounts(program)
+    done = program(*args)
+    assert done.code == code, done
+    assert told in done.err
+    assert "Traceback" not in done.err
+    assert mounts(program) == before
+
+
+def test_a_name_that_fits_two_an_asset_without_a_mount_and_an_old_platform(
+    shell: Program,
+) -> None:
+    mine = shell.server.store.workshop.find_capsule(MY_CAPSULE)
+    assert mine is not None
+    shell.server.store.workshop.insert([replace(mine, id="twin")], [])
+    two = shell("attach", RAW, "--onto", "Spike sorting")
+    assert (two.code, "matches several capsules" in two.err) == (4, True)
+    assert "twin" in two.err
+    shell.server.store.update(DERIVED, mount="")
+    bare = shell("attach", DERIVED)
+    assert (bare.code, "give --mount" in bare.err) == (5, True)
+    shell.server.store.workshop.update_computation(SESSION, state="completed", end_status="x")
+    over = shell("attach", VIEWED)
+    assert (over.code, "is over" in over.err) == (5, True)
+    shell.server.store.workshop.update_computation(SESSION, state="running", end_status="")
+    shell.server.faults.add(404, "POST", "*/*/data_assets", message="Not Found")
+    old = shell("attach", VIEWED)
+    assert (old.code, "version 4.2" in old.err) == (5, True)
+
+
+def test_waiting_ends_with_the_files_or_with_the_time(shell: Program) -> None:
+    shell.server.mounting_s = 2.0
+    done = shell.ok("attach", DERIVED)
+    assert "1 still being mounted" in done.out
+    late = shell("attach", VIEWED, "--wait", "--timeout", "0.9")
+    assert (late.code, "not mounted yet" in late.err) == (11, True)
+    shell.ok("undo", "2")
+    shell.server.mounting_s = 0.3
+    there = shell.ok("attach", VIEWED, "--wait")
+    assert "still" not in there.out
