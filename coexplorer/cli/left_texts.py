@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,8 +149,7 @@ def _check_origin(left: LeftText, here: Origin) -> LeftText:
         whom = f" ({origin.user})" if origin.user and origin.platform == here.platform else ""
         raise Refused(
             f"this text was written for {origin.platform}{whom}, not for {here.platform}",
-            hint=f"coexplorer --profile {shlex.quote(origin.profile)} edit --resume"
-            f" {shlex.quote(str(left.path))}",
+            hint=f"{origin.call} edit --resume {shlex.quote(str(left.path))}",
         )
     question = f"Nobody noted which platform this text is for. Is it {here.platform}?"
     if not confirm(question):
@@ -159,17 +159,13 @@ def _check_origin(left: LeftText, here: Origin) -> LeftText:
 
 def _tell_others(others: Sequence[LeftText]) -> None:
     """Say that there are texts for other platforms or users, and how to get at them."""
-    counts: dict[tuple[str, str], int] = {}
-    for each in others:
-        origin = each.origin
-        key = (origin.platform, origin.profile) if origin else ("", "")
-        counts[key] = counts.get(key, 0) + 1
-    for (platform, profile), count in counts.items():
-        where = f"for {platform}: coexplorer --profile {shlex.quote(profile)} edit --resume"
-        if not platform:
-            folder = find_paths().state_dir / "edits"
-            where = f"of an earlier version, nobody knows for which platform: see {folder}"
-        warn(f"not here: {plural(count, 'text')} {where}")
+    counts = Counter((each.origin.platform, each.origin.call) for each in others if each.origin)
+    for (platform, call), count in counts.items():
+        warn(f"not here: {plural(count, 'text')} for {platform}: {call} edit --resume")
+    if unknown := sum(each.origin is None for each in others):
+        folder = find_paths().state_dir / "edits"
+        told = "of an earlier version, nobody knows for which platform"
+        warn(f"not here: {plural(unknown, 'text')} {told}: see {folder}")
 
 
 def _tell_assets(left: LeftText) -> str:

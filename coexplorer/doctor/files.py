@@ -218,13 +218,14 @@ def look_at_texts(paths: Paths) -> Iterator[Finding]:
         told = f"{plural(len(left), 'text')} that you typed {were} not sent"
         places = {each.origin.platform for each in left if each.origin is not None}
         told += f" (for {', '.join(sorted(places))})" if places else ""
+        call = left[0].origin.call if left[0].origin is not None else "coexplorer"
         yield Finding(
             "texts",
             CheckState.WARNING,
             f"{told}: {left[0].path}",
-            "coexplorer edit --resume goes on with it; remove the file to give it up"
+            f"{call} edit --resume goes on with it; remove the file to give it up"
             if len(left) == 1
-            else "coexplorer edit --resume lists them; remove a file to give it up",
+            else f"{call} edit --resume lists them; remove a file to give it up",
         )
     else:
         yield pass_check("texts", "no text that you typed was left in an editor")

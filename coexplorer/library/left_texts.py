@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ import msgspec
 
 from coexplorer.config.locking import open_lock, try_lock
 from coexplorer.config.paths import ensure_private_dir
+from coexplorer.config.settings import ENVIRONMENT
 from coexplorer.models import AssetId
 
 KEPT_DAYS: Final = 90
@@ -47,6 +49,13 @@ class Origin(msgspec.Struct, frozen=True):
     platform: str
     user: str = ""
     profile: str = ""
+
+    @property
+    def call(self) -> str:
+        """The program, as it is called for this platform and user."""
+        if self.profile == ENVIRONMENT:  # no profile of the file: the user's variables
+            return f"CODEOCEAN_DOMAIN={shlex.quote(self.platform)} coexplorer"
+        return f"coexplorer --profile {shlex.quote(self.profile)}"
 
     def is_same(self, other: Origin | None) -> bool:
         """Tell whether both are one platform and, as far as that is known, one user."""

@@ -26,6 +26,7 @@ from coexplorer.query import (
     number_span,
 )
 from coexplorer.query.ids import find_owner
+from coexplorer.query.values import parse_number
 from coexplorer.text import list_like
 
 if TYPE_CHECKING:
@@ -96,10 +97,16 @@ async def _explain_key(
                 f" numbers and dates; {format_term(Match(key, '65*', custom=True, how='glob'))}"
                 " looks for a pattern"
             )
+    if isinstance(term, Compare) and field.type == "number":
+        ends = [end for end in (term.value, term.high) if end is not None]
+        if not all(isinstance(end, int | float) for end in ends):
+            return f"{format_term(term)} compares with a date, and {field.name} is a number"
     if isinstance(term, Match) and field.type in _TAKES:
         asked = msgspec.structs.replace(term, negated=False)
         meant = fit_schema(Query((asked,)), schema.fields).terms[0]
         is_read = not isinstance(meant, Match) or number_span(meant, now) is not None
+        if field.type == "number":
+            is_read = parse_number(term.text) is not None
         if not is_read and not await assets.count(Query((Flag("any"), asked))):
             return _tell_type(field, term)
     return ""

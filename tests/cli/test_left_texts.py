@@ -32,7 +32,7 @@ def test_a_text_is_never_sent_to_another_platform(
         done = other("edit", "--resume", *given)
         assert done.code == 5, done
         assert program.server.url in done.err
-        assert "--profile environment edit --resume" in done.err
+        assert f"CODEOCEAN_DOMAIN={program.server.url} coexplorer edit --resume" in done.err
         assert typed.exists()
     assert legacy_server.store.get(RAW).tags == tags
     log = other.ok("log")

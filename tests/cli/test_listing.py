@@ -183,10 +183,27 @@ def test_a_year_is_a_year_where_the_key_is_a_date(program: Program) -> None:
     assert program.ok("ls", '"age":2024.0', "--ids").lines == [DERIVED]
 
 
-def test_a_text_key_that_is_compared_says_that_it_has_no_numbers(program: Program) -> None:
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ('"subject id":>729000', "no asset has a number as its subject id: it is text"),
+        ('"age":>2026-01', "compares with a date, and age is a number"),
+        ('"age":12d', "no asset has '12d' as its age: it is a number"),
+        ('"age":12345', ""),
+        ('"age":>12345', ""),
+        ("created:2024..2023", "ends before it begins: did you mean created:2023..2024?"),
+        ("created:2024-02..2024-01", "did you mean created:2024-01..2024-02?"),
+        ("size:2GB..1GB", "did you mean size:1GB..2GB?"),
+        ("created:1990..1990", ""),
+    ],
+)
+def test_a_comparison_that_can_find_nothing_says_so(
+    program: Program, query: str, told: str
+) -> None:
     program.ok("sync")
-    done = program.ok("ls", '"subject id":>729000')
-    assert "no asset has a number as its subject id: it is text" in done.err
+    done = program.ok("ls", query, "--ids")
+    assert told in done.err if told else done.err == ""
+    assert done.out == ""
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,15 @@ def test_the_same_words_for_another_platform_are_another_text(tmp_path: Path) ->
         TextLock(path, BEFORE, Origin(platform)).release()
     drop_same(tmp_path, paths[0])
     assert len(list_left(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("profile", "call"),
+    [
+        ("work", "coexplorer --profile work"),
+        ("my work", "coexplorer --profile 'my work'"),
+        ("environment", "CODEOCEAN_DOMAIN=https://acme.codeocean.com coexplorer"),
+    ],
+)
+def test_a_text_tells_how_the_program_is_called_for_it(profile: str, call: str) -> None:
+    assert Origin("https://acme.codeocean.com", "", profile).call == call
