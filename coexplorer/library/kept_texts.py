@@ -49,16 +49,30 @@ def is_same_file(draft: EntryDraft, kept: Entry) -> bool:
 
 
 def has_words(now: Fields, base: Fields, mine: Fields) -> bool:
-    """Tell whether `now` has what made `mine` of `base`: all lines added, and none taken away."""
+    """Tell whether `now` has what made `mine` of `base`: all lines added, and none taken away.
+
+    A line that was added may be a part of one now, or of several.
+    """
     for name in changed_fields(base, mine):
         if same_value(now, mine, name):
             continue
         if not field_named(name).value_of(now):
             return False  # emptied: what was left as it was is not there either
         there, had, has = (_lines(name, each) for each in (now, base, mine))
-        if not has - had <= there or (had - has) & there:
+        if (had - has) & there:
+            return False
+        if not has - had <= there and not _has_runs(name, now, has - had):
             return False
     return True
+
+
+def _has_runs(name: str, now: Fields, lines: set[str]) -> bool:
+    """Tell whether a text has the words of each of some lines, in their order."""
+    field = field_named(name)
+    if field.kind is FieldKind.SET:
+        return False
+    words = f" {' '.join(field.text_of(now).split())} "
+    return all(f" {' '.join(line.split())} " in words for line in lines if line.strip())
 
 
 def _lines(name: str, fields: Fields) -> set[str]:

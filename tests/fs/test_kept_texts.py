@@ -37,7 +37,7 @@ CASES = [
     ("403", "cp", "edit"),
     ("403", "mv", "other mount"),
     ("conflict", "cp", "edit"),
-    ("conflict", "append", "edit"),
+    ("conflict", "mv", "edit"),
     ("utf8", "cp", "cp"),
 ]
 IDS = {"-".join(case): make_id(number) for number, case in enumerate(CASES, 1)}
@@ -249,5 +249,9 @@ def test_a_409_shows_the_three_versions(tmp_path: Path) -> None:
         mounted.server.faults.add(FaultKind.STATUS, "PUT", "data_assets/*", status=409)
         assert mounted.run('echo mine | cp /dev/stdin "$D"', D=str(path)).returncode != 0
         report = (path.parent / "error").read_text()
-        for words in ("been shown:\nold text", "you wrote:\nmine", "the platform has:\nold text"):
+        for words in (
+            "it was before:\nold text",
+            "you wrote:\nmine",
+            "the platform has:\nold text",
+        ):
             assert words in report

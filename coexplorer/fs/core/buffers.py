@@ -65,6 +65,7 @@ class Buffer:
         mtime_ns: The time of what waits to be sent: it was written then, or a tool says so. The
             file has it once that is sent.
         saving: How many saves of it are on their way or wait for their turn.
+        only_adds: Whatever was written since it was clean was added at the end of what was there.
     """
 
     content: bytearray
@@ -79,6 +80,7 @@ class Buffer:
     inserted: tuple[int, int] = 0, 0
     mtime_ns: int | None = None
     saving: int = 0
+    only_adds: bool = True
 
     @classmethod
     def of(cls, text: bytes) -> Buffer:
@@ -100,6 +102,7 @@ class Buffer:
         grown.extend(data)
         check_written(grown, offset, end, part)
         grown.extend(self.content[end:])
+        self.only_adds = self.only_adds and offset >= len(self.content)
         self.content = grown
         if self.rejected is not None:
             self._reject(offset, data)
@@ -135,6 +138,7 @@ class Buffer:
         """
         if size > MAX_FILE_BYTES:
             raise OSError(errno.EFBIG, _TOO_LARGE)
+        self.only_adds = False
         if size == 0:
             self.written = False
             self.refusal = self.rejected = None
@@ -148,7 +152,7 @@ class Buffer:
 
     def begin_anew(self) -> Buffer:
         """Return an empty one for a text of its own: others go on with what is here."""
-        anew = Buffer(bytearray(), self.sent, self.base, dirty=self.dirty)
+        anew = Buffer(bytearray(), self.sent, self.base, dirty=self.dirty, only_adds=False)
         if self.content:
             anew.dirty, anew.version = True, 1
         return anew
@@ -156,7 +160,7 @@ class Buffer:
     def replace(self, content: bytes) -> None:
         """Take entirely new content: a scratch file was renamed here."""
         self.content = bytearray(content)
-        self.written = True
+        self.written, self.only_adds = True, False
         self._changed()
 
     def settle(self, content: bytes, version: int, now_there: bytes) -> None:
@@ -168,14 +172,14 @@ class Buffer:
         self.base = content
         self.failure = None
         if self.version == version or bytes(self.content) == content:
-            self.dirty = False
+            self.dirty, self.only_adds = False, True
 
     def follow(self) -> bool:
         """Show what the platform has; False if that is shown already.
 
         Only for a file that nobody has open for writing, and that has nothing unsent.
         """
-        self.dirty = False
+        self.dirty, self.only_adds = False, True
         self.refusal = None
         self.mtime_ns = None
         self.base = self.sent

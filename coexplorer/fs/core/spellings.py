@@ -32,8 +32,10 @@ class Spellings:
         return build_text(fields, part)
 
     def keep(self, slot: int, part: Part, text: bytes) -> None:
-        """Go on showing a text as it was written."""
-        if len(text) <= _LONGEST_BYTES:
+        """Go on showing a text as it was written, unless it has CR LF: no CR is saved."""
+        if b"\r" in text:
+            self._texts.pop((slot, part), None)
+        elif len(text) <= _LONGEST_BYTES:
             self._texts[slot, part] = text
             if len(self._texts) > _KEPT:
                 self._texts.popitem(last=False)

@@ -378,18 +378,41 @@ class FailedWrites:
             log.warning("the journal can't be read: %s", error)
         return tries
 
-    def end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
+    async def forget_same(
+        self, node: Node, part: Part, tries: Tries, number: int | None
+    ) -> list[Entry]:
+        """Forget earlier tries with a text that has failed again: the journal has it once.
+
+        Args:
+            node: The asset.
+            part: The file.
+            tries: What failed, and what is kept of it.
+            number: The entry that has it now.
+
+        Returns:
+            What `error` is to tell of the others.
+        """
+        if number is None:
+            return list(tries.staying)
+        text = build_text(tries.mine, part)
+        same = {each.id for each in tries.kept if each.mine and build_text(each.mine, part) == text}
+        for earlier in same - {number}:
+            await self.let_go(earlier)
+            self.told.get((node.slot, name_save(part)), {}).pop(earlier, None)
+        return [each for each in tries.staying if each.id not in same]
+
+    def end_tries(self, node: Node, tries: Tries, there: Fields, *, was_sent: bool) -> None:
         """Give up earlier texts of a file that is saved now, where that may be; don't wait."""
         self.put_right += 1
         self.ending += 1
-        self._nursery.start_soon(partial(self._end_tries, node, tries, was_sent=was_sent))
+        self._nursery.start_soon(partial(self._end_tries, node, tries, there, was_sent=was_sent))
 
-    async def _end_tries(self, node: Node, tries: Tries, *, was_sent: bool) -> None:
+    async def _end_tries(self, node: Node, tries: Tries, there: Fields, *, was_sent: bool) -> None:
         try:
             await self._library.changes.end_tries(
                 node.id,
                 tries.before,
-                tries.mine,
+                there,
                 tries.file,
                 [entry.id for entry in tries.kept],
                 aside=was_sent,

@@ -41,7 +41,7 @@ def tell_versions(fields: Iterable[str], base: Fields, mine: Fields, theirs: Fie
     lines = []
     for field in fields:
         lines.append("")
-        lines.extend(_version("you had been shown", field, base))
+        lines.extend(_version("it was before", field, base))
         lines.extend(_version("you wrote", field, mine))
         lines.extend(_version("the platform has", field, theirs))
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ Other front ends send such a text, discard it, or save another one after it; ``e
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Sequence
 
 import trio
@@ -23,7 +24,7 @@ from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.failure_texts import build_report, list_unresolved
 from coexplorer.library import Library
-from coexplorer.library.entries import Entry, State
+from coexplorer.library.entries import MOUNT, Entry, State
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class JournalNews:
         self._unsent = unsent
         self._nursery = nursery
         self._states: dict[int, State] = {}
+        self._settling: set[int] = set()
         self._asks_at = 0.0
 
     async def recall(self) -> None:
@@ -55,6 +57,9 @@ class JournalNews:
         except CoexplorerError as error:
             log.warning("the journal can't be read: %s", error)
             return
+        # What a crash cut off is unknown now, and is soon settled.
+        self._states = {entry.id: entry.state for entry in entries if entry.origin == MOUNT}
+        self._settling = {n for n, state in self._states.items() if state is State.UNKNOWN}
         for (asset_id, part), found in list_unresolved(entries).items():
             node = self._volume.tree.find_id(asset_id)
             if node is not None:
@@ -69,8 +74,15 @@ class JournalNews:
             report = self._recall(entry, node, part)
         self._unsent.report_aside(node, part, aside, report)
 
-    def _recall(self, entry: Entry, node: Node, part: Part) -> str:
-        """Report what the journal has of a save that failed, and return the report."""
+    def _recall(self, entry: Entry, node: Node, part: Part, *, is_known: bool = False) -> str:
+        """Report what the journal has of a save that failed, and return the report.
+
+        Args:
+            entry: The save.
+            node: The asset.
+            part: The file.
+            is_known: What the platform has was looked at just now.
+        """
         base, mine = entry.base, entry.mine
         if base is None or mine is None:
             return ""
@@ -89,7 +101,8 @@ class JournalNews:
         self._unsent.note_told(node, what, entry.id)
         if entry.state is State.CONFLICT:
             refused = digest_of(build_text(mine, part))
-            conflict = SaveConflict(build_text(base, part), None, refused, failure)
+            theirs_now = build_text(self._unsent.fields_of(node), part) if is_known else None
+            conflict = SaveConflict(build_text(base, part), theirs_now, refused, failure)
             self._volume.conflicts.note(node.slot, part, conflict)
         return failure.report
 
@@ -97,7 +110,7 @@ class JournalNews:
         """Let an unsent text go that the user gave up, or sent again, in another front end."""
         failed = self._volume.failures.list()
         self._unsent.journaled &= {(node.slot, what) for node, what in failed}
-        if not self._unsent.journaled:
+        if not self._unsent.journaled and not self._settling:
             return
         told = {key: frozenset(by) for key, by in self._unsent.told.items()}
         put_right = self._unsent.put_right
@@ -110,6 +123,7 @@ class JournalNews:
             return  # a save has overtaken this look, which may still have what failed before
         waiting = {entry.asset_id for entry in kept}
         numbers = {entry.id for entry in kept}
+        self._settling = {e.id for e in kept if e.state is State.UNKNOWN} & self._settling
         self._notice_changes(kept)
         self._notice_asides(kept)
         self._ask_what_arrived(kept)
@@ -152,7 +166,8 @@ class JournalNews:
             if node and base and mine and is_new and (entry.state is State.CONFLICT or settled):
                 for part, field in FIELDS_OF_PARTS.items():
                     if changed_rows(base, mine) == (field,):
-                        self._recall(entry, node, part)
+                        self._volume.learn(node, time.monotonic())  # a look has shown it
+                        self._recall(entry, node, part, is_known=True)
 
     def _notice_asides(self, kept: list[Entry]) -> None:
         """Say of a text that another one was saved after it elsewhere, which does not have it."""

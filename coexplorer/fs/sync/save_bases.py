@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from coexplorer.errors import EditConflict
-from coexplorer.fields import Fields
+from coexplorer.fields import FieldKind, Fields, field_named
 from coexplorer.fs.core.buffers import MetadataFile, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
-from coexplorer.fs.core.file_format import build_text
+from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, build_text
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.procfs import read_command
@@ -79,6 +79,18 @@ class SaveBases:
         if shown is None and not (opened and save.extends(opened)):
             base = self._volume.shown.find_last(key, save.content, opened) or opened
         return theirs if self._volume.late.is_own(key, base, theirs) else base
+
+    def find_added(self, save: Save, base: bytes) -> bytes | None:
+        """Return what a save adds at the end of a text of lines; None where it does anything else.
+
+        Its program has not read the file (``>>``), so it is meant for whatever is there now.
+        """
+        key = save.node.slot, save.file.part
+        is_lines = field_named(FIELDS_OF_PARTS[save.file.part]).kind is FieldKind.TEXT
+        unread = save.tgid > 0 and self._volume.shown.find(save.tgid, key) is None
+        if not (is_lines and unread and save.buffer.only_adds and base and save.extends(base)):
+            return None
+        return save.content[len(base) :]
 
     def is_refused_again(self, save: Save, base: bytes, attempt: SaveAttempt) -> bool:
         """Fail a save that was refused already, and is known to be so again, without asking."""

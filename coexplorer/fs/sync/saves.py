@@ -10,6 +10,7 @@ from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.failures import name_save
 from coexplorer.fs.core.nodes import Node
 from coexplorer.library.entries import Entry
+from coexplorer.library.kept_texts import has_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +53,11 @@ class Tries:
     continues: Sequence[int] = ()
     kept: Sequence[Entry] = ()
     staying: Sequence[Entry] = ()
+
+    def list_lacking(self, there: Fields) -> list[Entry]:
+        """List those that stay, and whose words the platform does not have now."""
+        return [
+            entry
+            for entry in self.staying
+            if not (entry.base and entry.mine and has_words(there, entry.base, entry.mine))
+        ]

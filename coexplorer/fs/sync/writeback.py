@@ -330,7 +330,7 @@ class Writeback:
             if isinstance(error, JournalError) and not attempt.arrived:
                 hold = self._unsent.hold
                 report = hold(node, file.part, tries.before, tries.mine, error)
-            others = [entry for entry in tries.staying if entry.id != error.entry]
+            others = await self._unsent.forget_same(node, file.part, tries, error.entry)
             self._unsent.report_aside(node, file.part, others, report)
             self._note_failed(save, base, error, failure)
         finally:
@@ -394,9 +394,13 @@ class Writeback:
                 await send(before, mine)
             except EditConflict as error:
                 theirs = build_text(error.theirs, part)
+                # What came between is an earlier save from here, which was late, or unknown to who
+                # only adds to the file.
                 if not self._volume.late.is_own((node.slot, part), base, theirs):
-                    raise
-                # What came between is an earlier save from here, which was late.
+                    added = self._bases.find_added(save, base)
+                    if added is None:
+                        raise
+                    content = theirs + added
                 before = read_anyhow(theirs, part, error.theirs)
                 mine = parse_text(content, part, before)
                 await send(before, mine)
@@ -427,13 +431,15 @@ class Writeback:
             # vim puts the old text back after a failed save: nobody has written that.
             self._volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
         sent = reply is not None
-        if not sent and tries.staying:
+        there = tries.mine if reply is None else reply.fields
+        staying = tries.list_lacking(there)
+        if not sent and staying:
             pass  # the text that failed waits as before
         elif (
             self._unsent.note_success(node, file.part, save.tgid, was_sent=sent) or sent
         ) and tries.kept:
-            self._unsent.report_aside(node, file.part, tries.staying)
-            self._unsent.end_tries(node, tries, was_sent=sent)
+            self._unsent.report_aside(node, file.part, staying)
+            self._unsent.end_tries(node, tries, there, was_sent=sent)
         self._take_over(save, reply)
         self._volume.files.tidy(file)
 
