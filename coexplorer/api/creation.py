@@ -16,6 +16,7 @@ from coexplorer.fields import same_value
 from coexplorer.models import (
     Asset,
     AssetId,
+    AssetSource,
     AwsSource,
     CombinedSource,
     ComputationSource,
@@ -79,7 +80,7 @@ async def create_asset(
         if asset.created is not None and asset.created < find_earliest():
             return False
         is_same = all(same_value(asset, new, field.name) for field in wire.TOLD_APART)
-        return is_same and asset.id not in known and may_be_of(new, asset)
+        return is_same and asset.id not in known and may_be_of(new.source, asset)
 
     # Whatever stands in between may have passed the request on before it answered.
     by_others = lost.by_page or (isinstance(lost, BadReply) and lost.status is not None)
@@ -94,9 +95,9 @@ async def create_asset(
     raise lost
 
 
-def may_be_of(new: NewAsset, asset: Asset) -> bool:
+def may_be_of(source: AssetSource, asset: Asset) -> bool:
     """Tell whether an asset may be made of what a create names; what is not said counts as so."""
-    match new.source:
+    match source:
         case ComputationSource(id=run) | WorkstationSource(id=run):
             said = asset.provenance.computation if asset.provenance else ""
             return said in ("", run)

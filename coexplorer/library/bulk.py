@@ -266,6 +266,7 @@ class Bulk:
             entry.id
             for entry in entries
             if entry.state in again
+            and entry.action is not Action.CREATE  # the log does not keep what it is made from
             and (only is None or entry.asset_id in only)
             and not is_written_out(entry)
         ]

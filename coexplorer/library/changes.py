@@ -8,14 +8,17 @@ It is a face, so it is one long list: a method for each thing, which leads to wh
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from coexplorer.config.environment import find_session
 from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.fields import Fields, Map
 from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.bulk import Bulk, Stopping, never
+from coexplorer.library.capture import CaptureChecks
 from coexplorer.library.context import Context
-from coexplorer.library.create import Creator
+from coexplorer.library.create import Creator, SharingTold
 from coexplorer.library.edit import Editor, Heard, build_save
 from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
@@ -33,7 +36,7 @@ from coexplorer.library.results import (
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, NewAsset, Record
 from coexplorer.query import Query
-from coexplorer.sharing import Sharing
+from coexplorer.sharing import Sharing, SharingChange
 
 
 class Changes:
@@ -48,7 +51,8 @@ class Changes:
         self._context = context
         self._log = log
         self._editor = Editor(context)
-        self._creator = Creator(context)
+        checks = CaptureChecks(context, here=find_session(os.environ))
+        self._creator = Creator(context, self._editor, checks)
         self._bulk = Bulk(context, self._editor)
         self._history = History(context, self._editor, self._bulk, log)
 
@@ -236,23 +240,43 @@ class Changes:
         return await self._editor.share(asset_id, before, after)
 
     async def create(
-        self, new: NewAsset, *, heard: Callable[[CreateProgress], None] | None = None
+        self,
+        new: NewAsset,
+        *,
+        sharing: SharingChange | None = None,
+        shared: SharingTold | None = None,
+        failed_too: bool = False,
+        heard: Callable[[CreateProgress], None] | None = None,
     ) -> Record:
         """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.
 
-        The AWS keys go to the platform and nowhere else. After a lost reply, look for the asset by
-        name and mount; never ask twice.
+        What it is to be made from is looked at before: a run, the folder, the parts. Keys of
+        storage go to the platform and nowhere else. After a lost reply the asset is looked for;
+        nothing is asked for twice.
 
         Args:
-            new: The asset.
+            new: What to ask for.
+            sharing: Who is to see it: given as soon as it is there. Where that fails the asset is
+                made nevertheless, and a retry of the change goes on with it.
+            shared: Told what became of the sharing.
+            failed_too: Take the results of a run that has failed.
             heard: Told once it is sent, and once it is known which asset it became.
 
         Raises:
             InvalidField: A value must not be sent; nothing was.
+            Refused: It can't become an asset, or not yet; nothing was sent.
             JournalError: The intent could not be written down; nothing was sent.
             ApiError: The platform said no, or the outcome is unknown (``outcome_unknown``).
         """
-        return await self._creator.create(new, heard)
+        return await self._creator.create(new, sharing, shared, failed_too=failed_too, heard=heard)
+
+    async def share_again(self, result: EditResult) -> EditResult:
+        """Try once more to share what was just made: a platform may not take it of a draft.
+
+        Args:
+            result: What became of it at first, from `create`.
+        """
+        return await self._creator.share_again(result)
 
     async def read_metadata(self, typed: Mapping[str, Sequence[str] | None]) -> Map:
         """Return custom metadata of a new asset, as the deployment's schema types them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator
 
@@ -10,13 +11,20 @@ import msgspec
 
 from coexplorer.errors import ApiError, CoexplorerError, Refused
 from coexplorer.fields import fields_of
+from coexplorer.library.capture import CaptureChecks, advise_on_age, tell_source
 from coexplorer.library.context import Context
-from coexplorer.library.entries import Action, EntryDraft, State
+from coexplorer.library.edit import Editor
+from coexplorer.library.entries import NOT_THERE, Action, Entry, EntryDraft, Purpose, State
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
+from coexplorer.library.made_of import note_source
 from coexplorer.library.metadata import judge_metadata
-from coexplorer.library.results import CreateProgress, ReadyProgress
+from coexplorer.library.results import CreateProgress, EditResult, ReadyProgress, read_result
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, AssetState, Membership, NewAsset, Record
+from coexplorer.sharing import SharingChange
+
+SharingTold = Callable[[EditResult], None]
+"""Told what became of the sharing of a new asset."""
 
 FIRST_POLL_S = 5.0
 LONGEST_POLL_S = 60.0
@@ -31,31 +39,48 @@ def poll_waits() -> Iterator[float]:
         wait_s = min(_GROWTH * wait_s, LONGEST_POLL_S)
 
 
+def may_share_again(entry: Entry) -> bool:
+    """Tell whether a sharing that failed can be sent again (pure)."""
+    return entry.action is Action.SHARE and entry.state in NOT_THERE and bool(entry.asset_id)
+
+
 class Creator:
     """Creates assets and waits for them.
 
     Args:
         context: What the session's modules share.
+        editor: Shares what was made.
+        checks: Look whether what is asked for can become an asset.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, editor: Editor, checks: CaptureChecks) -> None:
         self._context = context
+        self._editor = editor
+        self._checks = checks
 
     async def create(
-        self, new: NewAsset, heard: Callable[[CreateProgress], None] | None = None
+        self,
+        new: NewAsset,
+        sharing: SharingChange | None = None,
+        shared: SharingTold | None = None,
+        *,
+        failed_too: bool = False,
+        heard: Callable[[CreateProgress], None] | None = None,
     ) -> Record:
-        """See `Changes.create`. The journal gets the editable fields, never the source's keys."""
+        """See `Changes.create`. The journal gets the editable fields, never the source's keys.
+
+        How it is to be shared is in the same batch from the start: whoever goes on with a batch
+        that was cut off finds both.
+        """
         context = self._context
         fields = tidy_fields(fields_of(new))
         if fields.metadata is None:
             check_fields(fields)
         else:
             await judge_metadata(context, lambda schema: check_fields(fields, schema=schema))
+        new = await self._checks.check(new, failed_too=failed_too)
         new = msgspec.structs.replace(new, **msgspec.structs.asdict(fields))
-        draft = EntryDraft(AssetId(""), new.name, Action.CREATE, mine=fields)
-        _, (entry,) = await context.write_down(
-            context.journal.begin, [draft], title=f"create {new.name}"
-        )
+        batch, entry, others = await self._write_down(new, sharing)
         context.bus.publish(EditStarted(entry, AssetId(""), Action.CREATE))
         sent = False
         try:
@@ -67,23 +92,84 @@ class Creator:
             asset = await client.create(new, others=self._find_others)
         except CoexplorerError as error:
             unknown = sent and isinstance(error, ApiError) and error.outcome_unknown
+            if isinstance(error, ApiError):
+                advise_on_age(new, error)
             # It waits for nothing: the log does not keep what it takes to send it again.
             state = State.UNKNOWN if unknown else State.REFUSED
             await context.settle(entry, state, error=error)
+            await self._abandon(batch, others)
             context.bus.publish(EditFailed(entry, AssetId(""), Action.CREATE, error))
             raise
         except anyio.get_cancelled_exc_class():
             stopped = None if sent else Refused("it was stopped before anything was sent")
             await context.settle(entry, State.UNKNOWN if sent else State.REFUSED, error=stopped)
+            await self._abandon(batch, others)
             raise
         if heard:
             heard(CreateProgress(sent=True, asset_id=asset.id))
-        # Whoever is out of time now still hears which asset it is.
-        with anyio.CancelScope(shield=True):
-            await context.settle(entry, State.APPLIED, asset_id=asset.id, after=asset.fields)
-            record = await context.remember(asset, Membership(archived=False, mine=True))
-        context.bus.publish(EditApplied(entry, asset.id, Action.CREATE))
+        try:
+            # Whoever is out of time now still hears which asset it is.
+            with anyio.CancelScope(shield=True):
+                await context.settle(entry, State.APPLIED, asset_id=asset.id, after=asset.fields)
+                record = await context.remember(asset, Membership(archived=False, mine=True))
+            context.bus.publish(EditApplied(entry, asset.id, Action.CREATE))
+            for number in others:
+                result = await self._share(number)
+                if shared is not None:
+                    shared(result)
+        except BaseException:
+            await self._abandon(batch, others)
+            raise
         return record
+
+    async def _write_down(
+        self, new: NewAsset, sharing: SharingChange | None
+    ) -> tuple[int, int, list[int]]:
+        """Write down what is to be done; return the batch, the create, and what follows it."""
+        nobody = AssetId("")
+        made_of = note_source(new.source)
+        drafts = [EntryDraft(nobody, new.name, Action.CREATE, mine=fields_of(new), asked=made_of)]
+        title = f"create {new.name}{tell_source(new.source)}"
+        if sharing is not None:
+            roles = sharing.ask_of(None)
+            drafts.append(EntryDraft(nobody, new.name, Action.SHARE, roles=roles))
+            title = f"{title}; {sharing.title}"
+        context = self._context
+        batch, (entry, *others) = await context.write_down(
+            context.journal.begin, drafts, title=title
+        )
+        return batch, entry, others
+
+    async def _share(self, number: int) -> EditResult:
+        """Share what was made, and return what became of that: the asset is there in any case."""
+        read = self._context.journal.entry
+        planned = await self._context.run(read, number)
+        if planned is None:
+            raise AssertionError("what was written down is there")
+        try:
+            return await self._editor.carry_out(
+                planned, Purpose.DO, cut_off=State.STOPPED, first=True
+            )
+        except CoexplorerError as error:
+            noted = await self._context.run(read, number) or planned
+            return msgspec.structs.replace(read_result(noted), error=error)
+
+    async def share_again(self, result: EditResult) -> EditResult:
+        """See `Changes.share_again`."""
+        entry = await self._context.run(self._context.journal.entry, result.entry_id)
+        if entry is None or not may_share_again(entry):
+            return result
+        claim = self._context.journal.claim
+        if not await self._context.write_down(claim, [entry.id]):
+            return result
+        return await self._share(entry.id)
+
+    async def _abandon(self, batch: int, others: list[int]) -> None:
+        """Let what was to follow wait for its user: it goes on by itself only when it is named."""
+        if others:
+            with anyio.CancelScope(shield=True), contextlib.suppress(CoexplorerError):
+                abandon = self._context.journal.abandon_batch
+                await self._context.write_down(abandon, batch, stopped=True)
 
     async def _find_others(self) -> Collection[AssetId]:
         """Return what a create that is looked for can't be, as it was made before."""

@@ -88,6 +88,9 @@ class History:
             settled = await self._context.run(self._context.journal.entry, entry_id)
             if settled is not None and settled.state is State.APPLIED:
                 return read_result(settled)
+        if entry.action is not Action.CREATE and not entry.asset_id:
+            await self.settle_batch(entry.batch_id)  # finds out whether its asset was made
+            entry = await self._kept(entry_id)
         if entry.action is Action.CREATE:
             raise Refused(
                 "a create can't be sent again from the log, which does not keep what it is made"

@@ -50,6 +50,7 @@ from coexplorer.library.journal_successors import (
     set_aside,
     supersede,
     take_places,
+    tell_followers,
     withdraw,
 )
 from coexplorer.library.journal_tries import let_go
@@ -393,6 +394,8 @@ class Journal(JournalReader):
                 set_aside=set_aside,
                 roles=roles,
             )
+            if asset_id or state is State.REFUSED:
+                tell_followers(connection, entry_id, asset_id)
 
     def claim(self, entry_ids: Iterable[int]) -> list[int]:
         """Take entries back to ``planned``, as this session's, to send them again.
@@ -643,6 +646,16 @@ def _abandon(
     """Settle what sessions left half done, all of it or in one batch; return how many entries."""
     count = 0
     for session in sessions:
+        # What it takes to send a create is in no journal, so it never waits to be sent.
+        tail = "action = ? AND state = ? AND session = ? AND batch_id = coalesce(?, batch_id)"
+        create = (Action.CREATE, State.PLANNED, session, batch_id)
+        for entry in select(connection, f"WHERE {tail}", create):
+            connection.execute(
+                "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ? WHERE id = ?",
+                (State.REFUSED, STOPPED, "create it again", time.time(), entry.id),
+            )
+            tell_followers(connection, entry.id, None)
+            count += 1
         never = error.message if error else "it was interrupted before this was sent"
         for state, final, reason, hint in (
             (State.PLANNED, State.UNSENT, never, error.hint if error else ""),

@@ -36,6 +36,7 @@ from coexplorer.library.journal_rows import (
 from coexplorer.library.journal_tries import fold_tries, is_blank
 from coexplorer.library.kept_texts import is_same_file, is_unseen, may_give_up
 from coexplorer.library.succession import go_on_from, takes_place_of
+from coexplorer.models import AssetId
 
 TOO_LATE = "the platform has what was saved after it"
 """`Entry.reason` of a try that was settled only after a later one had arrived."""
@@ -75,7 +76,8 @@ def take_places(
         )
         retries = origin == MOUNT and draft.state not in DONE
         retries = retries and (not draft.waits or is_blank(draft))
-        if not (wanted or retries) or draft.asset_id not in waiting:
+        # What is to be made has no id yet, and so nothing in common with what else has none.
+        if not (wanted or retries) or not draft.asset_id or draft.asset_id not in waiting:
             done.append(draft)
             continue
         earlier = select(
@@ -279,3 +281,30 @@ def withdraw(
     kept = [entry for entry in kept if entry.id in meant]
     give_up(connection, kept, place_taken(batch), now)
     _ensure_given_up(drafts, {entry.id for entry in kept})
+
+
+def tell_followers(connection: sqlite3.Connection, entry_id: int, asset_id: AssetId | None) -> None:
+    """Tell what was to be done with a new asset which one it is, or that there is none.
+
+    Args:
+        connection: The transaction.
+        entry_id: What was to make it; nothing happens if it is anything else.
+        asset_id: The asset; None: there is none.
+    """
+    created = (entry_id, Action.CREATE)
+    batch = "(SELECT batch_id FROM entries WHERE id = ? AND action = ?)"
+    waiting = f"state IN (?, {NOT_THERE_MARKS})"
+    if asset_id:
+        connection.execute(
+            f"UPDATE entries SET asset_id = ? WHERE asset_id = '' AND batch_id = {batch}",  # noqa: S608 - our own words
+            (asset_id, *created),
+        )
+        return
+    connection.execute(
+        "UPDATE entries SET state = ?, reason = ?, hint = '', settled_at = ?"  # noqa: S608 - likewise
+        f" WHERE asset_id = '' AND id != ? AND batch_id = {batch} AND {waiting}",
+        (
+            *(State.SKIPPED, "its asset was not made", time.time(), entry_id),
+            *(*created, State.PLANNED, *NOT_THERE),
+        ),
+    )

@@ -24,6 +24,7 @@ from coexplorer.library.events import Event
 from coexplorer.library.files import Files
 from coexplorer.library.log import Log
 from coexplorer.library.platform import Platform
+from coexplorer.library.runs import Runs
 from coexplorer.library.status import Status
 from coexplorer.library.sync import Sync
 from coexplorer.library.workplaces import WorkplaceFinder
@@ -39,6 +40,7 @@ class Library:
         log: What was done from this machine, and what waits for the user.
         files: The files of an asset.
         sync: Keeps the catalog true.
+        runs: Runs of capsules and pipelines, whose results become assets.
         workplaces: Which capsule, pipeline or workstation is meant, and what is attached to it.
     """
 
@@ -50,6 +52,7 @@ class Library:
         self.log = Log(context)
         self.changes = Changes(context, self.log)
         self.files = Files(context)
+        self.runs = Runs(context)
         self.workplaces = WorkplaceFinder(context)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +19,7 @@ from coexplorer.library.entries import (
     Purpose,
     State,
 )
+from coexplorer.models import AssetId
 from coexplorer.text import plural
 
 _OPPOSITE = {
@@ -125,7 +126,7 @@ def build_drafts(
     drafts: list[EntryDraft] = []
     for entry in reversed(entries):
         if _stands(entry):
-            blocking = for_good.get(entry.asset_id)
+            blocking = _find_blocking(entry, for_good)
             if blocking is None and _is_unseen(entry):
                 drafts.append(_leave_out(entry))
             elif blocking is None:
@@ -154,6 +155,14 @@ def can_be_undone(batch: Batch, entries: Sequence[Entry]) -> bool:
     except UndoRefused:
         return False
     return True
+
+
+def _find_blocking(entry: Entry, for_good: Mapping[AssetId, Entry]) -> Entry | None:
+    """Return what makes that an entry can't be taken back, which may be itself (pure)."""
+    found = for_good.get(entry.asset_id)
+    # What was done with a new asset can be taken back, although it stays.
+    made = found is not None and found.action is Action.CREATE and found is not entry
+    return None if made else found
 
 
 def _stands(entry: Entry) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from coexplorer.api.creation import may_be_of
 from coexplorer.computations import AttachedAsset
 from coexplorer.errors import BadReply, CoexplorerError, NotFound, PlatformTooOld, Refused
 from coexplorer.fields import FieldKind, Fields, changed_fields, field_named, same_value
@@ -27,6 +28,7 @@ from coexplorer.library.entries import (
     State,
 )
 from coexplorer.library.events import EditApplied, EditFailed
+from coexplorer.library.made_of import read_noted
 from coexplorer.library.permissions import read_sharing
 from coexplorer.library.results import name_left_alone
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
@@ -240,6 +242,7 @@ def _tell_gone(entry: Entry) -> NotFound:
 async def _find_created(client: Client, entry: Entry, others: Collection[AssetId]) -> Asset | None:
     if entry.mine is None:
         return None
+    source = read_noted(entry.asked)
     request = SearchRequest(
         query=name_query(entry.mine.name),
         archived=None,
@@ -249,7 +252,7 @@ async def _find_created(client: Client, entry: Entry, others: Collection[AssetId
     async for page in client.iter_pages(request):
         for asset in page:
             same = (asset.name, asset.mount or "") == (entry.mine.name, entry.mine.mount or "")
-            is_new = asset.id not in others
+            is_new = asset.id not in others and (source is None or may_be_of(source, asset))
             if same and is_new and (asset.created or 0) >= entry.at - _CLOCK_SLACK_S:
                 return asset
     return None

@@ -370,8 +370,8 @@ def test_an_asset_of_another_source_is_not_the_one_that_was_asked_for(
     source: AssetSource, odd: dict[str, object]
 ) -> None:
     new = NewAsset(name="n", source=source)
-    assert may_be_of(new, parse_asset({"id": "a5"}))
-    assert not may_be_of(new, parse_asset({"id": "a5", **odd}))
+    assert may_be_of(new.source, parse_asset({"id": "a5"}))
+    assert not may_be_of(new.source, parse_asset({"id": "a5", **odd}))
 
 
 def test_a_key_of_several_lines_is_masked_however_it_is_repeated() -> None:
