@@ -46,6 +46,12 @@ async def find_remote(
         fields = (await ensure_schema(context)).fields
     part = platform_part(query, fields, now)
     plain = platform_part(query, fields, now, plain=True)
+    if limit is None and query.sort:
+        # All of it is read, so it can have our order: unknown sizes first, equals by their ids.
+        part, plain = (
+            msgspec.structs.replace(each, rest=Query(each.rest.terms, query.sort))
+            for each in (part, plain)
+        )
     lists = {flag: await _read_list(context, flag) for flag in part.lists}
     try:
         found = await _find(context, part, offset, limit, lists)

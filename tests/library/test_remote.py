@@ -110,6 +110,18 @@ async def test_its_answer_is_what_the_catalog_finds(platform: DemoServer, tmp_pa
     assert found > 5
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_whole_answer_has_the_order_of_the_catalog(
+    platform: DemoServer, tmp_path: Path
+) -> None:
+    async with open_library(build_settings(platform, tmp_path), origin="cli") as library:
+        await library.sync.sweep()
+        for field in ("size", "-size", "-name", "type", "files"):
+            query = parse_query(f"is:any sort:{field}")
+            answer = [asset.id for asset in (await library.platform.find(query)).assets]
+            assert answer == await library.assets.ids(query), field
+
+
 def read_searches(server: DemoServer) -> list[dict[str, object]]:
     sent = server.requests("POST", "*/search")
     return [msgspec.json.decode(each.body, type=dict[str, object]) for each in sent]
