@@ -111,6 +111,15 @@ COMMANDS: tuple[Command, ...] = (
         Group.FIND,
     ),
     Command(
+        "find.derived",
+        "What was made from it",
+        (),
+        "List what was made from this asset (derived assets, its lineage); ' goes back.",
+        Group.FIND,
+        marks=MarkUse.ONE,
+        why_disabled=needs_asset,
+    ),
+    Command(
         "find.sort",
         "Sort",
         ("s",),

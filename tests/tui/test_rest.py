@@ -44,6 +44,26 @@ async def test_the_palette_finds_a_command_by_its_words_and_runs_it(
         await app.until_shown("Created↑")
 
 
+@pytest.mark.command("find.derived")
+async def test_what_was_made_from_an_asset_is_found_by_any_of_its_words(
+    server: DemoServer, settings: Settings
+) -> None:
+    for word in ("lineage", "derived", "made from"):
+        async with running_app(server, settings) as app:
+            await app.press("/")
+            await app.type(f"id:{RAW}")
+            await app.press("enter")
+            await app.until(lambda a=app: a.main.rows.windows.count == 1, "the one")  # type: ignore[misc]
+            await app.press(":")
+            await app.type(word)
+            await app.until_shown("▸ What was made from it")
+            await app.press("enter")
+            await app.until_shown(f"contained_data_id:{RAW[:8]}")
+            await app.until(lambda a=app: a.main.rows.windows.count == 2, "both")  # type: ignore[misc]
+            await app.press("'")
+            await app.until_shown(f"id:{RAW}")
+
+
 async def test_the_theme_is_chosen_and_remembered(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
         await app.press("ctrl+p")

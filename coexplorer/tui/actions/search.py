@@ -146,6 +146,13 @@ def clear(screen: Workbench) -> None:
         screen.feeds.list.load(go_to=row.id if row else None, to_top=True)
 
 
+def list_derived(screen: Workbench) -> None:
+    """List what was made from the chosen asset."""
+    row = screen.rows.current
+    if row is not None:
+        _go_on(screen, f"contained_data_id:{row.id}")
+
+
 async def open_tags(screen: Workbench) -> None:
     """Show all tags with their counts, of what the search finds."""
     from coexplorer.tui.screens.tags import TagsScreen  # noqa: PLC0415  needed here only
@@ -156,11 +163,15 @@ async def open_tags(screen: Workbench) -> None:
 
 
 def _narrow(screen: Workbench, tag: str | None) -> None:
-    if tag is None:
-        return
+    if tag is not None:
+        _go_on(screen, narrow_text(screen.state.browsing.text, tag))
+
+
+def _go_on(screen: Workbench, text: str) -> None:
+    """Search for something else, with a way back to where it began."""
     row = screen.rows.current
     screen.state.browsing.leave(row.id if row else None)
-    screen.state.browsing.text = narrow_text(screen.state.browsing.text, tag)
+    screen.state.browsing.text = text
     _show(screen)
     screen.feeds.list.load(to_top=True)
 
@@ -179,6 +190,7 @@ def _close(screen: Workbench) -> None:
 
 ACTIONS: dict[str, Action] = {
     OPENS: open_search,
+    "find.derived": list_derived,
     "find.clear": clear,
     "tags.open": open_tags,
 }
