@@ -316,6 +316,13 @@ def _describe_connect(
             writes=False,
             hint=_advise_on_certificate(why, environment),
         )
+    if "WRONG_VERSION_NUMBER" in said and (proxy is None or not proxy.url.startswith("https:")):
+        return build_unreachable(
+            f"no TLS is spoken there, as https needs ({said})",
+            kind=FailureKind.FINAL,
+            writes=False,
+            hint="check the address and its port: it may be that of another service",
+        )
     if proxy is None:
         return build_unreachable(f"no connection ({said})", kind=FailureKind.UNSENT, writes=False)
     reason = f"no connection through the proxy {proxy.place} ({said})"

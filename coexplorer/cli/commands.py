@@ -19,7 +19,7 @@ from coexplorer.cli import exits
 from coexplorer.cli.global_options import accept_everywhere, complete_profile
 from coexplorer.cli.quiet import be_quiet
 from coexplorer.cli.screen import terminal_width
-from coexplorer.cli.spelling import choose, know
+from coexplorer.cli.spelling import choose, know, spell
 from coexplorer.cli.values import FilledPath, check_texts
 
 if TYPE_CHECKING:
@@ -183,6 +183,9 @@ class Root(click.Group):
             sys.stdout.flush()
         except click.NoSuchOption as error:
             raise _guess_option(error) from None
+        except click.UsageError as error:
+            error.message = spell(error.message)  # type: ignore[misc]  # click sets it once
+            raise
         except click.Abort:
             ctx.exit(end_with(KeyboardInterrupt()) or exits.INTERRUPTED)
         except (Exception, KeyboardInterrupt) as error:

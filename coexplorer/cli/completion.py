@@ -32,6 +32,12 @@ _WHERE = {
 }
 
 
+def _make_folder(place: str) -> str:
+    """Return a line that makes the folder of a script, with what begins the next one."""
+    folder = place.rpartition("/")[0]
+    return f"mkdir -p {folder}\n{'':<6} " if place.startswith("~") else ""
+
+
 _ASKED_S = 3.0
 """So long somebody who pressed TAB may wait for the platform."""
 
@@ -44,7 +50,8 @@ source <(coexplorer completion bash) into ~/.bashrc.
 
 \b
 """ + "\n".join(
-    f"{shell:<6} coexplorer completion {shell} > {place}" for shell, place in _WHERE.items()
+    f"{shell:<6} {_make_folder(place)}coexplorer completion {shell} > {place}"
+    for shell, place in _WHERE.items()
 )
 
 

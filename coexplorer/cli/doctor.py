@@ -17,6 +17,7 @@ from coexplorer.cli.row_kinds import Values
 from coexplorer.cli.schema import FINDING
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.spelling import spell
 from coexplorer.text import clean
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ def _describe(finding: Finding) -> Values:
     return {
         "check": finding.check,
         "state": finding.state,
-        "message": finding.message,
-        "hint": finding.hint or None,
+        "message": spell(finding.message),
+        "hint": spell(finding.hint) or None,
     }
 
 
@@ -79,7 +80,7 @@ def _print_lines(found: Iterable[Finding]) -> None:
     for each in found:
         state = click.style(f"{each.state:<7}", fg=_COLORS[each.state], bold=True)
         head = f"{state}  {each.check:<12}  "
-        texts = [clean(text) for text in (each.message, each.hint) if text]
+        texts = [spell(clean(text)) for text in (each.message, each.hint) if text]
         if columns is not None:
             texts = [line for text in texts for line in wrap(text, columns - indent)]
         if indent == _INDENT:

@@ -64,10 +64,11 @@ def end_without_output() -> int | None:
         return None
     if isinstance(error, BrokenPipeError):
         return exits.BROKEN_PIPE  # the reader has seen enough: no trouble at all
+    from coexplorer.cli.spelling import spell
     from coexplorer.errors import explain_os
 
     sys.stderr.write(
         f"coexplorer: the answer can't be written to standard output: {explain_os(error)[0]}\n"
-        "  if anything was changed, coexplorer log says what\n"
+        f"  {spell('if anything was changed, coexplorer log says what')}\n"
     )
     return exits.LOCAL

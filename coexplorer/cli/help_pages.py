@@ -40,6 +40,10 @@ def help_command(ctx: click.Context, words: tuple[str, ...]) -> None:
     found, parent = root.command, root
     for word in words:
         below = found.get_command(parent, word) if isinstance(found, click.Group) else None
+        if below is None and found is not root.command and not isinstance(found, click.Group):
+            raise click.UsageError(
+                f"there is no help for {word!r}: {found.name} has no commands below it; give one"
+            )
         if below is None:
             names = found.list_commands(parent) if isinstance(found, click.Group) else []
             known = [*TOPICS, *names] if found is root.command else names

@@ -7,7 +7,6 @@ import sys
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -21,7 +20,7 @@ from coexplorer.cli.schema import PROFILE
 from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
 from coexplorer.cli.table import Column
 from coexplorer.config import Settings, find_paths, load_settings
-from coexplorer.config.domain import Address, is_loopback, parse_domain
+from coexplorer.config.domain import Address, name_profile, parse_domain
 from coexplorer.config.environment import (
     DOMAINS,
     TOKENS,
@@ -188,21 +187,6 @@ def _tell_missing(domain: str | None, found: Credentials | None) -> str:
     return explain_missing(os.environ) or (
         "the environment has no token" + (f" for {domain}" if domain else "")
     )
-
-
-def name_profile(address: Address) -> str:
-    """Return what a profile is called that nobody has named: the first part of its host (pure).
-
-    An address of numbers, and this machine, have no such part, so the whole is taken.
-    """
-    host = (urlsplit(address.base_url).hostname or "").rstrip(".")
-    if host == "localhost" or is_loopback(host):
-        port = urlsplit(address.base_url).port
-        return f"localhost-{port}" if port else "localhost"
-    first, _, _ = host.partition(".")
-    is_number = ":" in host or host.replace(".", "").isdigit()
-    name = host.replace(":", "-").strip("-") if is_number else first
-    return f"ip{name}" if not name[:1].isalnum() else name
 
 
 def _token_source(token_command: str | None, token_file: Path | None) -> TokenSource:

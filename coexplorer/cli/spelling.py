@@ -38,7 +38,9 @@ def spell(text: str) -> str:
     import shlex
 
     given = (f"--{name.replace('_', '-')} {shlex.quote(it)}" for name, it in _chosen.items())
-    return add_options(text, " ".join(given), _commands)
+    # The demo signs in by itself, and refuses to be signed in to.
+    but = {"login"} if _chosen.get("profile") == "demo" else set[str]()
+    return add_options(text, " ".join(given), _commands - but)
 
 
 def add_options(text: str, options: str, commands: Iterable[str]) -> str:

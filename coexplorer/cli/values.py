@@ -14,6 +14,8 @@ import click
 if TYPE_CHECKING:  # a path is made of what was given, and nothing was for --help
     from pathlib import Path
 
+    from click.shell_completion import CompletionItem
+
 _LARGEST = 2**63 - 1
 """SQLite holds no larger number."""
 
@@ -112,6 +114,17 @@ class _Folder(click.ParamType["Path"]):
         if not _is_filled(value):
             self.fail(_EMPTY, param, ctx)
         return check_relative(Path(value))
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - likewise
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Let the shell complete folders."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="dir")]
 
 
 class FilledPath(click.Path):

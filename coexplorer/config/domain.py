@@ -52,15 +52,30 @@ def parse_domain(text: str) -> Address:
         host += ".codeocean.com"
     loopback = is_loopback(host)
     scheme = scheme or ("http" if loopback else "https")
+    shown = f"[{host}]" if ":" in host else host
     if scheme == "http" and not loopback:
         raise ConfigError(
             f"{stripped} is plain HTTP, and a token must not cross the network unencrypted",
-            hint=f"use https://{host}",
+            hint=f"use https://{shown}" + (f":{port}" if port not in {None, 80, 443} else ""),
         )
-    shown = f"[{host}]" if ":" in host else host
     default_port = 80 if scheme == "http" else 443
     domain = shown if port in (None, default_port) else f"{shown}:{port}"
     return Address(f"{scheme}://{domain}", domain)
+
+
+def name_profile(address: Address) -> str:
+    """Return what a profile is called that nobody has named: the first part of its host (pure).
+
+    An address of numbers, and this machine, have no such part, so the whole is taken.
+    """
+    host = (urlsplit(address.base_url).hostname or "").rstrip(".")
+    if host == "localhost" or is_loopback(host):
+        port = urlsplit(address.base_url).port
+        return f"localhost-{port}" if port else "localhost"
+    first, _, _ = host.partition(".")
+    is_number = ":" in host or host.replace(".", "").isdigit()
+    name = host.replace(":", "-").strip("-") if is_number else first
+    return f"ip{name}" if not name[:1].isalnum() else name
 
 
 def is_loopback(host: str) -> bool:

@@ -81,7 +81,7 @@ def explain_missing(env: Mapping[str, str]) -> str:
     token = next((name for name in TOKENS if _is_token(env, name)), None)
     has_domain = any(env.get(name) for name in DOMAINS)
     if token is not None:
-        return "" if has_domain else f"{token} is set, but not which platform it is for"
+        return "" if has_domain else f"{token} is set, but not {DOMAINS[0]}, its platform"
     other = next((name for name in _ANYBODYS if env.get(name, "").strip()), None)
     if other is None or not has_domain:
         return ""

@@ -46,6 +46,10 @@ _LISTS = {"columns", "keys"}
 _TABLES = {"keys", "actions"}
 """Settings whose names are the user's own."""
 
+_PLACE = re.compile(r"\(((?:'[^']*'(?:, )?)+),?\)")
+_PART = re.compile(r"'([^']*)'")
+"""How Python names a table: as a tuple of its names."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -110,7 +114,8 @@ def load_config_file(path: Path) -> ConfigFile:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text", hint="fix it in an editor") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", hint="correct it there") from None
+        said = _PLACE.sub(lambda found: f"[{'.'.join(re.findall(_PART, found[1]))}]", str(error))
+        raise ConfigError(f"{path} is not valid TOML: {said}", hint="correct it there") from None
     return parse_config(table)
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from coexplorer.config.domain import Address, parse_domain
 from coexplorer.config.embedded import get_embedded_server
-from coexplorer.config.environment import find_credentials
+from coexplorer.config.environment import DOMAINS, TOKENS, find_credentials
 from coexplorer.config.file import (
     DEMO,
     ConfigFile,
@@ -164,7 +164,14 @@ def load_settings(
     else:
         if asked is None and profile is None and env.get("CODEOCEAN_DOMAIN"):
             asked = parse_domain(env["CODEOCEAN_DOMAIN"])
-        found = _choose(config, profile, asked, may_invent=token_file is not None)
+        try:
+            found = _choose(config, profile, asked, may_invent=token_file is not None)
+        except ConfigError as error:
+            named = next((name for name in DOMAINS if env.get(name)), "")
+            if domain is None and profile is None and named and asked is not None:
+                token = TOKENS[DOMAINS.index(named)]
+                error.hint = f"set {token}, too, as {named} names this platform; or {error.hint}"
+            raise
         sources = _profile_sources(found)
     if token_file is not None:
         sources = (TokenFile(token_file),)

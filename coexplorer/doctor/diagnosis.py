@@ -88,7 +88,7 @@ def _list_of_folders(paths: Paths, subject: Subject) -> Iterator[Check]:
     yield Check(("disk",), lambda: look_at_disk(paths), _SHORT_S)
     yield Check(("catalog",), lambda: look_at_catalog(paths, settings), _FILE_S)
     yield Check(("journal",), lambda: look_at_journal(paths, settings), _FILE_S)
-    yield Check(("texts",), lambda: look_at_texts(paths), _FILE_S)
+    yield Check(("texts",), lambda: look_at_texts(paths, settings), _FILE_S)
 
 
 def _explain_by_cause(found: list[Finding]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from coexplorer.config import Paths, Settings
 from coexplorer.config.paths import find_gone_folder
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check, tell_error
 from coexplorer.errors import FileTrouble, explain_os
+from coexplorer.library.drafts import list_drafts
 from coexplorer.library.inspection import inspect_journal
 from coexplorer.library.left_texts import list_left
 from coexplorer.text import plural, size_text
@@ -210,14 +211,21 @@ def _tell_age(seconds: float) -> str:
     return "just now"
 
 
-def look_at_texts(paths: Paths) -> Iterator[Finding]:
-    """Look for texts that an editor left and that nothing was made of."""
+def look_at_texts(paths: Paths, settings: Settings | None) -> Iterator[Finding]:
+    """Look for texts that an editor or the app left and that nothing was made of."""
     left = list_left(paths.state_dir)
-    if left:
+    drafts = [] if settings is None else list_drafts(settings.journal_path)
+    if drafts and not left:
+        were = "was" if len(drafts) == 1 else "were"
+        told = f"{plural(len(drafts), 'text')} that you typed in the app {were} not saved"
+        hint = "the app offers them at its next start; coexplorer log names them"
+        yield Finding("texts", CheckState.WARNING, f"{told}: {drafts[0]}", hint)
+    elif left:
         were = "was" if len(left) == 1 else "were"
         told = f"{plural(len(left), 'text')} that you typed {were} not sent"
         places = {each.origin.platform for each in left if each.origin is not None}
         told += f" (for {', '.join(sorted(places))})" if places else ""
+        told += f", and {len(drafts)} in the app" if drafts else ""
         call = left[0].origin.call if left[0].origin is not None else "coexplorer"
         yield Finding(
             "texts",
@@ -228,7 +236,7 @@ def look_at_texts(paths: Paths) -> Iterator[Finding]:
             else f"{call} edit --resume lists them; remove a file to give it up",
         )
     else:
-        yield pass_check("texts", "no text that you typed was left in an editor")
+        yield pass_check("texts", "no text that you typed was left in an editor or in the app")
 
 
 def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding]:

@@ -161,6 +161,13 @@ class AllDrafts:
         self.texts = Drafts(stem, "text", TextDraft)
 
 
+def list_drafts(journal_path: Path) -> list[Path]:
+    """Return where the drafts are that apps left which are no longer alive."""
+    kept = AllDrafts(journal_path)
+    kinds = (kept.edits.take(), kept.forms.take(), kept.texts.take())
+    return [path for found in kinds for path, _ in found]
+
+
 def drop_file(path: Path) -> None:
     """Forget a draft; one that can't be removed, as on a disk that is read-only, stays."""
     with contextlib.suppress(OSError):

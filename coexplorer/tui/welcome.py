@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from coexplorer.config import Settings, find_paths
-from coexplorer.config.domain import Address, parse_domain
+from coexplorer.config.domain import Address, name_profile, parse_domain
 from coexplorer.config.file import Profile, check_profile_name, load_config_file
 from coexplorer.config.settings import build_settings
 from coexplorer.config.tokens import GivenToken
@@ -269,7 +269,7 @@ async def sign_in(address: Address, token: Secret) -> Settings:
     """
     from coexplorer.config.write import save_profile  # noqa: PLC0415  TOML is written seldom
 
-    name = address.domain.split(".")[0].split(":")[0]
+    name = name_profile(address)
     check_profile_name(name)
     paths = find_paths()
     kept = address.domain if address.base_url.startswith("https") else address.base_url

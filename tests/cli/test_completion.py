@@ -373,3 +373,8 @@ def _complete(line: str, env: Mapping[str, str]) -> list[str]:
         check=True,
     )
     return done.stdout.splitlines()
+
+
+def test_the_folder_of_a_mount_is_left_to_the_shell(program: Program) -> None:
+    line = {"_COEXPLORER_COMPLETE": "bash_complete", "COMP_LINE": "coexplorer mount sr"}
+    assert program.spawn(env=line).out.startswith("dir")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.namespaces import UNSHARE
-from tests.support.program import TIMEOUT_S, program_command
+from tests.support.program import TIMEOUT_S, Program, program_command
 
 WITHOUT_PROC = 'mount -t tmpfs none /proc && exec "$@"'
 
@@ -66,3 +66,16 @@ def test_windows_gets_one_sentence(args: tuple[str, ...]) -> None:
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
     assert "WSL" in line
+
+
+def test_plain_http_behind_an_address_of_https_is_told(program: Program) -> None:
+    program.env["CODEOCEAN_DOMAIN"] = program.server.url.replace("http://", "https://")
+    done = program("show", "any")
+    assert done.code == 6
+    assert "no TLS is spoken there" in done.err
+    assert "its port" in done.err
+
+
+def test_help_of_what_is_below_no_command(program: Program) -> None:
+    done = program("help", "ls", "show")
+    assert (done.code, "ls has no commands below it" in done.err) == (2, True)

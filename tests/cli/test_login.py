@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.cli.login import name_profile
 from coexplorer.config import find_paths, tokens
-from coexplorer.config.domain import parse_domain
+from coexplorer.config.domain import name_profile, parse_domain
 from coexplorer.config.file import check_profile_name
 from tests.support.program import Program
 from tests.support.server import RAW
@@ -135,7 +134,10 @@ def test_credentials_of_a_capsule_are_used_named_and_kept(
 
 
 def test_login_keeps_nothing_of_an_environment_that_has_nothing(visitor: Program) -> None:
-    url, no_platform = visitor.server.url, "is set, but not which platform it is for"
+    url, no_platform = (
+        visitor.server.url,
+        "is set, but not CODEOCEAN_DOMAIN",
+    )
     for env, told in (
         ({}, "the environment has no token"),
         ({"CO_DOMAIN": url}, "the environment has no token"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.cli.commands import COMMANDS
-from coexplorer.cli.spelling import add_options
+from coexplorer.cli.spelling import NEVER_CHOSEN, add_options
 from tests.support.program import Program
 
 WITH = "--profile lab"
@@ -38,6 +38,37 @@ def test_each_command_of_a_message_gets_the_options(said: str, spelled: str | No
     ):  # a path is somebody's own word: the options go with it all the same
         spelled = f"/opt/coexplorer {WITH} log"
     assert add_options(said, WITH, COMMANDS) == spelled
+
+
+BARE = re.compile(rf"\bcoexplorer (?:{'|'.join(set(COMMANDS) - NEVER_CHOSEN)})\b(?!.*--profile)")
+
+
+def test_no_message_names_a_command_without_the_profile_that_was_chosen(program: Program) -> None:
+    url, token = program.env["CODEOCEAN_DOMAIN"], program.env["CODEOCEAN_TOKEN"]
+    program.env = {}
+    program.ok("--profile", "lab", "login", url, stdin=f"{token}\n")
+    program.server.stop()
+    for args in (
+        ("doctor",),
+        ("doctor", "-o", "json"),
+        ("edit", "none", "--add-tag", "x"),
+        ("config", "unset", "profiles.lab"),
+        ("config", "get", "columns"),
+        ("config", "set", "profiles.lab.token", "x"),
+        ("log",),
+        ("retry",),
+        ("sync",),
+        ("whoami",),
+        ("login", "a b"),
+    ):
+        done = program("--profile", "lab", *args)
+        assert BARE.findall(done.out + done.err) == [], done
+
+
+def test_the_demo_is_not_to_be_signed_in_to(program: Program) -> None:
+    program.env = {}
+    done = program("--profile", "demo", "profiles")
+    assert "sign in: coexplorer login DOMAIN" in done.out
 
 
 def test_what_is_printed_works_as_printed(program: Program, tmp_path: Path) -> None:

@@ -69,3 +69,9 @@ def test_a_token_is_never_taken_for_a_host_nor_echoed(text: str) -> None:
 
 def test_a_host_may_hold_the_letters_of_a_token() -> None:
     assert parse_domain("scop_1.acme.org").domain == "scop_1.acme.org"
+
+
+def test_plain_http_elsewhere_is_told_with_its_port() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_domain("http://lab.example.com:8443")
+    assert caught.value.hint == "use https://lab.example.com:8443"

@@ -272,3 +272,9 @@ def test_every_setting_is_listed_as_it_is_read() -> None:
     for name in profile:
         assert any(key.startswith(f"profiles.acme.{name}") for key in listed), name
     assert all(find_setting(key) for key in listed)
+
+
+def test_a_table_that_is_there_twice_is_named_as_it_is_written(paths: Paths) -> None:
+    path = write(paths, '[profiles.me]\ndomain = "a"\n[profiles.me]\ndomain = "b"\n')
+    with pytest.raises(ConfigError, match=r"\[profiles\.me\] twice"):
+        load_config_file(path)
