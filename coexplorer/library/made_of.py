@@ -34,7 +34,7 @@ def note_source(source: AssetSource) -> tuple[str, ...]:
 
 
 def read_noted(noted: Sequence[str]) -> AssetSource | None:
-    """Return the source that was noted, as far as it was; None: nothing that is known here."""
+    """Return the source that was noted, as far as it was; None: nothing known here here."""
     match tuple(noted):
         case ("run", run):
             return ComputationSource(run)

@@ -343,7 +343,7 @@ def _read_json(lines: Sequence[tuple[int, str]], titles: Collection[str]) -> lis
 
 
 def _has_name_alone(value: object, titles: Collection[str]) -> bool:
-    """Tell whether a value is a row of ours, as with ``--columns name``, that has no id."""
+    """Tell whether a value is one of our rows, as with ``--columns name``, that has no id."""
     if not isinstance(value, _Object):
         return False
     keys = [key for key, _ in value.pairs]
