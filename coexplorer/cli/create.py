@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import configparser
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,30 +11,29 @@ import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.asset_keys import ASSET, record_values
-from coexplorer.cli.completion import complete_tags
+from coexplorer.cli.completion import complete_grant, complete_tags
 from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural
 from coexplorer.cli.metadata import meta_option, read_meta
-from coexplorer.cli.narration import Progress, ask_secret, warn, warn_once
+from coexplorer.cli.narration import Progress, tell_hint, warn, warn_once
+from coexplorer.cli.new_sources import Given, NewSource, build_placeholder, source_options
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.query_words import QueryCommand
 from coexplorer.cli.session import Invocation, pass_invocation
+from coexplorer.cli.share import read_change
 from coexplorer.cli.targets import find_targets, read_targets, reading_options
-from coexplorer.cli.values import TEXT, FilledPath
-from coexplorer.errors import ConfigError, FileTrouble, TimeIsUp
+from coexplorer.cli.values import TEXT, OneOf
+from coexplorer.errors import TimeIsUp
 from coexplorer.fields import SETS_LAST, FieldKind, build_new_fields
-from coexplorer.models import AssetId, AssetState, AwsSource, NewAsset, Secret
+from coexplorer.models import AssetId, AssetState, NewAsset
+from coexplorer.sharing import list_roles
 from coexplorer.text import UNTOLD
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.results import CreateProgress, ReadyProgress
+    from coexplorer.library.results import CreateProgress, EditResult, ReadyProgress
     from coexplorer.models import Record
-
-_FORM = """[default]
-aws_access_key_id = …
-aws_secret_access_key = …"""
 
 
 def _field_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,20 +59,31 @@ def _field_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command("create")
 @click.argument("name")
-@click.option("--bucket", required=True, help="The S3 bucket that holds the files.")
-@click.option("--prefix", help="Folder in the bucket (default: the whole bucket).")
 @_field_options
 @meta_option
-@click.option("--keep-on-external-storage", is_flag=True, help="Leave the files in the bucket.")
-@click.option("--index-data/--no-index-data", default=True, help="Index the files, or don't.")
-@click.option("--public", is_flag=True, help="The bucket is public: no keys are needed.")
+@source_options
 @click.option(
-    "--keys-file",
-    type=FilledPath(),
-    help="Read the AWS keys from a file like ~/.aws/credentials.",
+    "--everyone",
+    type=OneOf(list_roles("everyone")),
+    multiple=True,  # so that two can be refused
+    help="Share it at once: what everybody may do.",
 )
-@click.option("--keys-section", default="default", help="Section of that file (default: default).")
-@click.option("--ask-keys", is_flag=True, help="Ask for the AWS keys.")
+@click.option(
+    "--user",
+    "users",
+    multiple=True,
+    metavar="ADDRESS:ROLE",
+    shell_complete=complete_grant("user"),
+    help="Share it at once with a user.",
+)
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="GROUP:ROLE",
+    shell_complete=complete_grant("group"),
+    help="Share it at once with a group.",
+)
 @click.option("--wait", "waits", is_flag=True, help="Wait until it is ready or failed.")
 @timeout_option
 @format_options(ASSET)
@@ -86,48 +93,43 @@ def create_command(
     /,
     *,
     name: str,
-    bucket: str,
-    prefix: str | None,
+    given: Given,
     meta: tuple[str, ...],
-    keep_on_external_storage: bool,
-    index_data: bool,
-    public: bool,
-    keys_file: Path | None,
-    keys_section: str,
-    ask_keys: bool,
+    everyone: tuple[str, ...],
+    users: tuple[str, ...],
+    groups: tuple[str, ...],
     waits: bool,
     deadline: Deadline | None,
     style: Format,
     **values: str | tuple[str, ...] | None,
 ) -> None:
-    """Create an asset called NAME from files in S3.
+    """Create an asset called NAME: from S3 or Google, a run, a workstation, other assets.
 
-    AWS keys come from a file or a prompt, never from the command line, and go to the platform and
-    nowhere else: no log and no journal holds them.
+    What it is made from is looked at before anything is sent. Keys come from a file or a prompt,
+    never from the command line, and go to the platform and nowhere else: no log and no journal
+    holds them.
     """
-    key_id, secret = _read_keys(keys_file, keys_section, ask=ask_keys)
+    source = NewSource(given)
+    sharing = read_change(everyone, users, groups, (), gives_up=False)
     new = NewAsset(
-        **msgspec.structs.asdict(build_new_fields(name, values)),
-        source=AwsSource(
-            bucket=bucket,
-            prefix=prefix or "",
-            keep_on_external_storage=keep_on_external_storage,
-            index_data=index_data,
-            public=public,
-            access_key_id=key_id,
-            secret_access_key=secret,
-        ),
+        **msgspec.structs.asdict(build_new_fields(name, values)), source=build_placeholder(given)
     )
-
-    given = read_meta(meta)
-
+    typed = read_meta(meta)
     heard: list[CreateProgress] = []
     made: list[Record] = []
+    shared: list[EditResult] = []
 
     async def work(library: Library) -> None:
-        metadata = await library.changes.read_metadata(given) if given else None
+        metadata = await library.changes.read_metadata(typed) if typed else None
         whole = msgspec.structs.replace(new, metadata=metadata)
-        made.append(await library.changes.create(whole, heard=heard.append))
+        record = await library.changes.create(
+            await source.fill(library, whole),
+            sharing=sharing,
+            shared=shared.append,
+            failed_too=given.failed_too,
+            heard=heard.append,
+        )
+        made.append(record)
 
     if deadline is not None:
         deadline.doing = lambda: _describe_create(heard)
@@ -141,8 +143,37 @@ def create_command(
         if style is Format.TABLE:
             print_line(f"created {record.asset.id} ({record.asset.state or UNTOLD})")
         _wait(invocation, [record.asset.id], deadline, style, made=record)
-        return
-    _print([record], style)
+    else:
+        _print([record], style)
+    if sharing is not None:
+        _end_sharing(invocation, record, shared, again=waits)
+
+
+def _end_sharing(
+    invocation: Invocation, record: Record, shared: list[EditResult], *, again: bool
+) -> None:
+    """Say what of the sharing was not done, and leave with the code of that.
+
+    Args:
+        invocation: This run.
+        record: What was made.
+        shared: What became of it; empty: it was cut off.
+        again: Now that the asset is ready, try it once more.
+    """
+    if again and shared and shared[0].error is not None:
+        first = shared[0]
+        shared[:] = [invocation.run(lambda library: library.changes.share_again(first))]
+    told = "it was stopped before that"
+    hint = "coexplorer log shows how to go on"
+    if shared:
+        error = shared[0].error
+        told, hint = ("", "") if error is None else (error.message, error.hint)
+        told = told or shared[0].lacking
+    if told:
+        warn(f"{record.asset.name} is made, but not shared as asked: {told}")
+        if hint:
+            tell_hint(hint)
+        leave(exits.PARTLY)
 
 
 def _describe_create(heard: Sequence[CreateProgress]) -> str:
@@ -152,42 +183,6 @@ def _describe_create(heard: Sequence[CreateProgress]) -> str:
     if heard[-1].asset_id is None:
         return "no word of the new asset (coexplorer log tells what becomes of it)"
     return f"asset {heard[-1].asset_id} is made, and not ready"
-
-
-def _read_keys(
-    path: Path | None, section: str, *, ask: bool
-) -> tuple[Secret | None, Secret | None]:
-    if path is not None and ask:
-        raise click.UsageError("give either --keys-file or --ask-keys")
-    if ask:
-        key_id = ask_secret("AWS access key id")
-        return Secret(key_id), Secret(ask_secret("AWS secret key"))
-    if path is None:
-        return None, None
-    return load_keys(path, section)
-
-
-def load_keys(path: Path, section: str) -> tuple[Secret, Secret]:
-    """Read AWS keys from a file like ``~/.aws/credentials``.
-
-    Raises:
-        FileTrouble: It can't be read.
-        ConfigError: It is open to others, or does not hold them.
-    """
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        if stat.S_ISREG(path.stat().st_mode) and path.stat().st_mode & 0o077:
-            raise ConfigError(f"others can read {path}", hint=f"run: chmod 600 {path}")
-        parser.read_string(path.read_text(encoding="utf-8"))
-        found = parser[section]
-        return Secret(found["aws_access_key_id"]), Secret(found["aws_secret_access_key"])
-    except OSError as error:
-        raise FileTrouble.of(path, "read", error) from None
-    except (configparser.Error, UnicodeDecodeError, KeyError):
-        # The parser's own message would quote the line, and with it a key.
-        raise ConfigError(
-            f"{path} has no AWS keys in section [{section}]", hint=f"expected:\n{_FORM}"
-        ) from None
 
 
 @click.command("wait", cls=QueryCommand)

@@ -62,6 +62,24 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
             "coexplorer create atlas --bucket open-data --public --keep-on-external-storage",
             "leave the files where they are",
         ),
+        (
+            "coexplorer create sorted --from-computation $RUN --everyone viewer --wait",
+            "capture the results of a run, and share them",
+        ),
+    ),
+    "runs": (
+        ("coexplorer runs 'Spike sorting' -n 5 --sizes", "the newest, and how large they are"),
+        ("coexplorer runs 4471234 -o json", "all of them, for a script"),
+    ),
+    "run": (
+        (
+            "coexplorer run 'Spike sorting' --attach 6b2be3dc --parameter threshold=5 --wait",
+            "run it on one asset",
+        ),
+        (
+            'coexplorer create sorted --from-computation "$(coexplorer run 4471234 --wait -o ids)"',
+            "run, then capture",
+        ),
     ),
     "wait": (("coexplorer wait state:draft is:mine --timeout 600", "until all are ready"),),
     "tags": (

@@ -41,7 +41,7 @@ MEANINGS = {
     PARTLY: "done for some assets and not for others, or answered from a part of them",
     CONFLICT: "the same field was changed elsewhere; your text is kept",
     LOCAL: "trouble on this machine: a full disk, a file that can't be read or written, no FUSE",
-    ASSET_FAILED: "the asset that was waited for ended in failed",
+    ASSET_FAILED: "the asset or the run that was waited for ended in failed",
     TIMED_OUT: "the time that --timeout gave is over, whatever was waited for",
     HUNG_UP: "the terminal went away (SIGHUP)",
     INTERRUPTED: "interrupted with Ctrl-C",

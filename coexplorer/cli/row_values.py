@@ -14,11 +14,12 @@ from coexplorer.cli.row_kinds import Values, time_text
 from coexplorer.sharing import kind_of, list_members, title_of
 
 if TYPE_CHECKING:
-    from coexplorer.computations import AttachedAsset
+    from coexplorer.computations import AttachedAsset, Computation
     from coexplorer.fields import Fields
     from coexplorer.library.entries import Entry
     from coexplorer.library.plans import PlanItem
     from coexplorer.library.results import EditResult, SyncReport
+    from coexplorer.library.runs import ResultsSize
     from coexplorer.models import (
         Asset,
         AssetId,
@@ -51,6 +52,23 @@ def metadata_field_values(field: MetadataField) -> Values:
         "category": field.category or None,
         "multiple": field.multiple,
         "required": field.required,
+    }
+
+
+def run_values(run: Computation, size: ResultsSize | None) -> Values:
+    """Return a run; its size, if that was found out whole."""
+    return {
+        "id": run.id,
+        "name": run.name,
+        "state": run.state,
+        "end_status": run.end_status or None,
+        "exit_code": run.exit_code,
+        "created": time_text(run.created),
+        "run_time": run.run_time_s,
+        "has_results": run.has_results,
+        "size": size.size_bytes if size is not None and size.complete else None,
+        "owner": run.owner_email or run.owner or None,
+        "capsule": run.workplace.id if run.workplace is not None else None,
     }
 
 

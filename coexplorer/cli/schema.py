@@ -297,6 +297,31 @@ RELATIVE = RowKind(
 )
 
 
+RUN = RowKind(
+    "run",
+    ("runs", "run"),
+    (
+        Key("id", Holds.TEXT, "The id of the run, its computation."),
+        Key("name", Holds.TEXT, "Its name."),
+        Key("state", Holds.TEXT, "`initializing`, `running`, `finalizing`, `completed`, `failed`."),
+        Key(
+            "end_status",
+            Holds.TEXT,
+            "`succeeded`, `failed` or `stopped`; null: not yet.",
+            nullable=True,
+        ),
+        Key("exit_code", Holds.NUMBER, "Of its script.", nullable=True),
+        Key("created", Holds.TIME, "When it was started.", nullable=True),
+        Key("run_time", Holds.NUMBER, "Seconds that it took, or takes.", nullable=True),
+        Key("has_results", Holds.FLAG, "Whether it has any; null: not said.", nullable=True),
+        Key("size", Holds.BYTES, "Of its results, if `--sizes` asked.", nullable=True),
+        Key("owner", Holds.TEXT, "Who started it.", nullable=True),
+        Key("capsule", Holds.TEXT, "The id of its capsule or pipeline.", nullable=True),
+    ),
+    id_key="id",
+)
+
+
 SYNC = RowKind(
     "sync",
     ("sync",),
@@ -398,6 +423,7 @@ KINDS = (
     SHARE,
     DUPLICATE,
     RELATIVE,
+    RUN,
     SYNC,
     PROFILE,
     USER,
