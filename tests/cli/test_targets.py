@@ -223,7 +223,7 @@ def test_every_command_reads_the_same_lists(runs: Program) -> None:
         RAW,
         THEIRS,
     }
-    broken = json.dumps({"name": "x"})
+    broken = json.dumps({"why": "x"})
     for command in ("show", "files", "get", "wait", "open", "archive", "edit", "rm"):
         assert runs(command, "-", stdin=broken).code == 2
 
