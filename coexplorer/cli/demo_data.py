@@ -93,7 +93,11 @@ def fill(server: DemoServer, samples: Samples, *, export: Path | None, as_admin:
         raise click.UsageError("--import brings the assets: leave --assets, --seed and --date out")
     if server.store.count():
         if export is not None or samples.options:
-            raise click.UsageError("there is data from last time; --fresh deletes it")
+            given = "--import" if export is not None else ", ".join(samples.options[::2])
+            raise click.UsageError(
+                f"there is data from last time: leave {given} out to go on with it; --fresh"
+                " deletes it"
+            )
         return 0
     me, colleague = (user.email for user in server.users[:2])
     if export is not None:

@@ -76,6 +76,7 @@ def test_serve_keeps_its_data_until_it_shall_not(tmp_path: Path) -> None:
         assert (count_assets(told), told["users"]) == (7, before)
     done = run("serve", *data, "--assets", "9")
     assert done.returncode == 2
+    assert "leave --assets out to go on with it" in done.stderr
     assert "--fresh" in done.stderr
     with serving(*data, "--assets", "9", "--fresh") as (_, told):
         assert count_assets(told) == 9

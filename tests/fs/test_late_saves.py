@@ -167,6 +167,12 @@ def test_the_status_names_what_is_kept_in_whole_lines(mounted: Mounted) -> None:
     kept = [line.rstrip() for line in text.splitlines() if line.startswith("kept: ")]
     assert kept[0] == f"kept: a1/{'long' * 50}0"
     assert len(kept) == 30
+    for name in (".description.md.un~", "50%.txt", "two\nlines"):
+        (mounted.asset("a1") / name).write_text("mine\n")
+    text = (mounted.folder / ".coexplorer" / "status").read_text()
+    for name in (".description.md.un~", "50%.txt", "two%0Alines"):
+        assert f"kept: a1/{name}" in [line.rstrip() for line in text.splitlines()]
+        (mounted.asset("a1") / name.replace("%0A", "\n")).unlink()
 
     for number in range(100):
         (mounted.asset("a1") / f"{'more' * 50}{number}").write_text("mine\n")

@@ -111,6 +111,10 @@ def test_a_save_is_one_change_and_a_wrong_value_is_refused_with_what_is_allowed(
     assert re.search(r'^#\s*"implant date" =', text, re.MULTILINE)  # see tests.support.new_key
     assert 'age = 61  # number, 0 to 40,000 days\nmodality = ["ecephys"]\n' in text
     good = text.replace("age = 61", 'age = 62\n"session date" = 2024-03-01')
+    for emptied in ("cp /dev/null", "truncate -s 0"):  # a required key would go
+        done = mounted.run(f"{emptied} '{file}'")
+        assert "Invalid argument" in done.stderr
+        assert "it is required" in (asset / "error").read_text()
     file.write_text(good)
     (put,) = server.requests("PUT")
     assert json.loads(put.body)["custom_metadata"] == {

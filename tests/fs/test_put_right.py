@@ -209,3 +209,15 @@ def test_an_unmount_waits_for_a_save_on_its_way(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert saving.wait() == 0
         assert mounted.server.store.get(make_id(1)).description == "new"
+
+
+def test_an_empty_value_that_may_not_be_is_refused_by_the_close(mounted: Mounted) -> None:
+    asset = mounted.asset("a15")
+    done = mounted.run(f"cp /dev/null '{asset}/name'")
+    assert done.returncode
+    assert "Invalid argument" in done.stderr
+    assert "it can't be empty" in (asset / "error").read_text()
+    # A shell empties a file before it writes it.
+    assert mounted.run(f": > '{asset}/name'; echo other >> '{asset}/name'").returncode == 0
+    assert mounted.server.store.get(make_id(15)).name == "other"
+    assert not (mounted.asset("other") / "error").exists()

@@ -228,7 +228,7 @@ class ControlFiles:
             for asset_id, name in away
             if (folder := self._keeper.find_folder(asset_id, name))
         ]
-        return sorted(f"{folder}/{escape_name(os.fsdecode(name))}" for folder, name in folders)
+        return sorted(f"{folder}/{_show_name(name)}" for folder, name in folders)
 
 
 MOST_STATUS_BYTES = 16 << 10
@@ -251,6 +251,12 @@ def _fill_up(text: bytes, size: int) -> bytes:
 
 def _format_time(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at)) if at else "never"
+
+
+def _show_name(name: bytes) -> str:
+    """Return a file's name in one line: as it is, but for signs that nobody sees."""
+    text = os.fsdecode(name)
+    return "".join(each if each.isprintable() else escape_name(each) for each in text)
 
 
 def _parts_of(entry: Entry) -> list[Part]:

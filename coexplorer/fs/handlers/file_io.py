@@ -12,6 +12,7 @@ import time
 import pyfuse3
 
 from coexplorer.errors import InvalidField
+from coexplorer.fields import changed_fields
 from coexplorer.fs.core.buffers import (
     Buffer,
     MetadataFile,
@@ -19,7 +20,8 @@ from coexplorer.fs.core.buffers import (
     decide_flush,
     decide_release,
 )
-from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
+from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS, parse_text, read_anyhow
+from coexplorer.fs.core.metadata_file import schema_in_use
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
@@ -28,6 +30,7 @@ from coexplorer.fs.handlers.guards import refusing_space
 from coexplorer.fs.handlers.showing import Showing
 from coexplorer.fs.kernel.procfs import has_writable, is_killed
 from coexplorer.fs.sync.upstream import Upstream
+from coexplorer.library.validate import check_fields
 
 
 class FileIO:
@@ -248,6 +251,25 @@ class FileIO:
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if ends and buffer.is_empty_wait:
             await self._saver.keep_emptied(node, target, buffer, opened.base)
+            if not wants_sync:
+                self._refuse_emptied(opened, node, target)
+
+    def _refuse_emptied(self, opened: OpenFile, node: Node, target: MetadataFile) -> None:
+        """Refuse an empty value that may not be, to a program that is not about to write another.
+
+        It is sent, and refused, half a second later: by then its program has ended.
+
+        Raises:
+            pyfuse3.FUSEError: EINVAL.
+        """
+        before = read_anyhow(opened.base, target.part, self._unsent.fields_of(node))
+        empty = parse_text(b"", target.part, before)
+        changed = changed_fields(before, empty)
+        try:
+            check_fields(empty, only=changed, known=(before,), schema=schema_in_use())
+        except InvalidField as error:
+            failure = self._unsent.note_refusal(node, target, opened.tgid, error, errno.EINVAL)
+            raise pyfuse3.FUSEError(failure.errno) from error
 
     def _writes_on(self, opened: OpenFile, target: MetadataFile) -> bool:
         """Tell whether the opener holds another descriptor that it may still write through."""
