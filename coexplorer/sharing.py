@@ -26,9 +26,6 @@ EVERYONE: Final = "everyone"
 
 _USER: Final = "user "
 _GROUP: Final = "group "
-MOST_MEMBERS: Final = 10_000
-"""Members of one asset that are read, or sent."""
-
 Roles = Mapping[str, str]
 """Member → role."""
 

@@ -29,7 +29,7 @@ from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
 from coexplorer.api.workplaces import Workplaces
 from coexplorer.asset_body import find_odd, find_stayed
-from coexplorer.errors import ApiError, Conflict
+from coexplorer.errors import ApiError, BadReply, Conflict
 from coexplorer.fields import Fields, keep_unsaid
 from coexplorer.models import (
     Asset,
@@ -46,6 +46,11 @@ from coexplorer.models import (
     Secret,
 )
 from coexplorer.sharing import Roles, Sharing
+
+_NOT_DONE = (
+    "a look shows that nothing was changed: try again in a while; if this goes on, tell who runs"
+    " the platform"
+)
 
 
 class Client:
@@ -405,6 +410,8 @@ class Client:
                 raise lost  # not where its cause is known: frames hold what is secret
             await look.judge(now, True)
             lost.outcome_unknown = False
+            if isinstance(lost, BadReply):
+                lost.hint = _NOT_DONE
             if not await self._transport.wait_after(Failure(FailureKind.LOST, lost), nth, deadline):
                 raise lost
 

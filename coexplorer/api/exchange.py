@@ -212,7 +212,14 @@ class Exchange:
         if body.cut:
             of_rows = begins_as_page(body.content)
             raise Failed(
-                build_too_long(most, body.content, status, writes=call.writes, of_rows=of_rows)
+                build_too_long(
+                    most,
+                    body.content,
+                    status,
+                    what=call.path,
+                    writes=call.writes,
+                    of_rows=of_rows,
+                )
             )
         return Reply(status, headers, body.content)
 

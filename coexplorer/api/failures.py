@@ -209,7 +209,7 @@ def build_unclear(status: int, *, writes: bool) -> Failure:
 
 
 def build_too_long(
-    most_bytes: int, body: bytes, status: int, *, writes: bool, of_rows: bool
+    most_bytes: int, body: bytes, status: int, *, what: str, writes: bool, of_rows: bool
 ) -> Failure:
     """Describe a success whose body is longer than anybody needs.
 
@@ -217,11 +217,17 @@ def build_too_long(
         most_bytes: How long it might have been.
         body: Its beginning.
         status: The reply's.
+        what: Path of what was asked for.
         writes: Whether the platform would have been changed.
         of_rows: It began as a page of rows does, one of which may be what is too long.
     """
-    reason = f"it is longer than {most_bytes:,} bytes"
-    error = build_bad_reply(reason, body, status, writes=writes).error
+    error = build_bad_reply("", body, status, writes=writes).error
+    if not find_page_title(body):
+        error.message = (
+            f"the platform's answer is longer than the {most_bytes:,} bytes that are read of it:"
+            f" {what}"
+        )
+        error.hint = "see on its web page what is so long; if that can't be, ask who runs it"
     error.too_long = of_rows
     return Failure(FailureKind.FINAL, error)
 

@@ -19,7 +19,6 @@ from coexplorer.models import AssetId
 from coexplorer.sharing import (
     EVERYONE,
     LEVELS,
-    MOST_MEMBERS,
     NONE,
     Roles,
     Sharing,
@@ -92,7 +91,7 @@ def parse_sharing(body: bytes) -> Sharing:
     """Read who can see an asset. What is missing in it is nobody.
 
     Raises:
-        ValueError: It is no such answer, or longer than anybody can use.
+        ValueError: It is no such answer.
     """
     reply = decode_reply(body)
     everyone = reply.get(EVERYONE)
@@ -110,7 +109,7 @@ def _read_roles(reply: Mapping[str, object], key: str, name: str) -> tuple[dict[
     items = reply.get(key)
     if items is None:
         return {}, 0
-    if not isinstance(items, list) or len(items) > MOST_MEMBERS:
+    if not isinstance(items, list):
         raise ValueError(f"it has no usable list of {key}")
     roles: dict[str, str] = {}
     odd = 0

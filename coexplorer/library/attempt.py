@@ -21,6 +21,24 @@ from coexplorer.library.results import EditResult, describe_left_alone, name_lef
 from coexplorer.models import Asset
 
 
+def build_contested(what: str, *, is_changed: bool) -> Conflict:
+    """Return the end of a change that met a conflict at each try.
+
+    Args:
+        what: What was to be changed.
+        is_changed: Whether the looks in between showed that others changed it.
+    """
+    if is_changed:
+        return Conflict(
+            f"others keep changing {what}, so the change could not be merged",
+            hint="wait a moment, then retry it",
+        )
+    return Conflict(
+        f"the platform reports a conflict at each try, though nobody changes {what}",
+        hint="retry it in a while; if this goes on, tell who runs the platform",
+    )
+
+
 class Attempt:
     """One entry on its way.
 

@@ -34,6 +34,7 @@ from coexplorer.library.attach import Attacher
 from coexplorer.library.attempt import (
     Attempt,
     arrived_before,
+    build_contested,
     build_result,
     nothing_to_send,
     tell_cut_off,
@@ -393,9 +394,11 @@ class Editor:
         if base is None or mine is None:
             raise AssertionError("an edit without its fields can't be written down")
         client = await context.client()
+        reads: list[Fields] = []
         for _ in range(_TRIES):
             asked = time.time()
             theirs = await context.look(entry.asset_id)
+            reads.append(theirs.fields)
             read_at = anyio.current_time()
             attempt.asset, attempt.archived = theirs, None
             attempt.update_catalog = partial(context.remember, theirs, at=asked)
@@ -460,10 +463,8 @@ class Editor:
                 ),
                 became=None if wanted.is_silent_on(reply) else reply.fields,
             )
-        raise Conflict(
-            "others keep changing this asset, so the edit could not be merged",
-            hint="wait a moment, then retry it",
-        )
+        is_changed = any(not each.same_as(reads[0]) for each in reads)
+        raise build_contested("this asset", is_changed=is_changed)
 
     async def _hear_no(
         self, attempt: Attempt, theirs: Asset, found: Reconciled, error: ApiError

@@ -27,7 +27,7 @@ from coexplorer.errors import (
     Refused,
 )
 from coexplorer.library.asset_checks import AssetChecks
-from coexplorer.library.attempt import Attempt, build_result
+from coexplorer.library.attempt import Attempt, build_contested, build_result
 from coexplorer.library.context import Context
 from coexplorer.library.entries import GIVES_UP, Action, Entry, Purpose, State
 from coexplorer.library.permissions import (
@@ -83,9 +83,11 @@ class Sharer:
         client = await context.client()
         lost: MergedSharing | None = None
         gives_up = False
+        reads: list[Sharing] = []
         for _ in range(_TRIES):
             await self._look(attempt)
             now = await read_sharing(context, entry.asset_id)
+            reads += [] if now is None else [now]
             read_at = anyio.current_time()
             if now is None:
                 return await self._grant_unseen(attempt)
@@ -123,10 +125,8 @@ class Sharer:
             now = await self._read_back(attempt, merged)
             if not _is_overwritten(merged, now):
                 return self._report(attempt, merged, now, gives_up=gives_up)
-        raise Conflict(
-            "others keep changing who can see this asset, so the change could not be merged",
-            hint="wait a moment, then retry it",
-        )
+        is_changed = any(not each.same_as(reads[0]) for each in reads)
+        raise build_contested("who can see this asset", is_changed=is_changed)
 
     async def _look(self, attempt: Attempt) -> None:
         """Read the asset again, where it matters what else it is."""

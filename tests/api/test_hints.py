@@ -101,3 +101,49 @@ async def test_a_redirect_to_itself_tells_no_one_to_look_for_a_sign_in_page(
     assert "sign-in" not in error.hint
     assert "check the domain" not in error.hint
     assert "again" in error.hint
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+async def test_after_a_look_nobody_is_told_to_look(status: int) -> None:
+    """It is read again before that is said, and is as it was."""
+    shown = {"id": A, "name": "o", "created": 1, "state": "ready", "type": "dataset"}
+
+    def answer(asked: Asked) -> list[bytes]:
+        if asked.method == "GET":
+            return [reply(200, shown)]
+        return [reply(status, Location=asked.target)]
+
+    error = await find_error(
+        answer, lambda client: client.update(A, Fields("n"), before=Fields("o"))
+    )
+    assert isinstance(error, BadReply)
+    assert not error.outcome_unknown
+    assert error.hint.startswith("a look shows that nothing was changed")
+
+
+async def test_an_answer_that_is_too_long_says_about_what_and_is_read_once() -> None:
+    """The limit, and whose it is: a name of megabytes is found then."""
+    asked: list[str] = []
+
+    def answer(each: Asked) -> list[bytes]:
+        asked.append(each.path)
+        return [reply(200, {"id": A, "name": "x" * 5_000_000, "created": 1})]
+
+    uses: list[Callable[[Client], object]] = [
+        lambda client: client.get(A),
+        lambda client: client.sharing(A),
+    ]
+    for use in uses:
+        asked.clear()
+        error = await find_error(answer, use)
+        assert "longer than the 4,194,304 bytes that are read of it" in error.message
+        assert f"data_assets/{A}" in error.message
+        assert "proxy" not in error.hint
+        assert len(asked) == 1
+
+
+async def test_who_can_see_an_asset_may_be_many() -> None:
+    users = [{"email": f"u{number}@example.org", "role": "viewer"} for number in range(20_000)]
+    with raw_server(lambda _: [reply(200, {"users": users})]) as server:
+        async with Client(server.url, Secret("t"), patience=IMPATIENT) as client:
+            assert len((await client.sharing(A)).users) == 20_000
