@@ -260,16 +260,26 @@ def parse_metadata_schema(body: bytes) -> tuple[MetadataField, ...]:
     """Read the deployment's custom metadata fields; those without a name are left out.
 
     Raises:
-        ValueError: It is not a JSON object.
+        ValueError: It is no schema, or one that nobody could fill in.
     """
-    fields = decode_reply(body).get("fields")
+    reply = decode_reply(body)
+    fields = reply.get("fields")
+    if "fields" not in reply or not isinstance(fields, list | None):
+        raise ValueError("a schema without a list of fields")
+    if fields is not None and len(fields) > _MOST_FIELDS:
+        raise ValueError(f"a schema of more than {_MOST_FIELDS:,} fields")
     found = [
         _metadata_field(item)
-        for item in (fields if isinstance(fields, list) else ())
+        for item in fields or ()
         if isinstance(item, dict) and isinstance(item.get("name"), str) and item["name"]
     ]
+    if fields and not found:
+        raise ValueError("a schema whose fields have no names")
     return tuple({field.name: field for field in found}.values())
 
+
+_MOST_FIELDS: Final = 2_000
+"""Fields of a schema, many times what a form can show."""
 
 _METADATA_TYPES: Final = ("string", "number", "date")
 

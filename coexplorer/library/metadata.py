@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final, TypeVar
 
-from coexplorer.errors import ApiError, CatalogError, CoexplorerError, InvalidField
+from coexplorer.errors import ApiError, CatalogError, CoexplorerError, InvalidField, Unreachable
 from coexplorer.fields import FieldKind, field_named
 from coexplorer.library.context import Context
 from coexplorer.library.refusals import is_final
@@ -22,9 +23,8 @@ T = TypeVar("T")
 TRUST_S: Final = 3600.0
 """A sweep asks again for a schema that is older."""
 
-NO_SCHEMA: Final = (
-    "the deployment's schema of custom metadata can't be read, so values are sent as text"
-)
+_UNREAD: Final = "the deployment's schema of custom metadata can't be read"
+NO_SCHEMA: Final = f"{_UNREAD}, so values are sent as text"
 
 _log = logging.getLogger(__name__)
 
@@ -58,18 +58,21 @@ async def refresh_schema(context: Context, *, required: bool = False) -> Metadat
     Raises:
         CoexplorerError: See `required`.
     """
-    before, _ = await _load(context)
+    before, at = await _load(context)
     try:
         client = await context.client()
         schema = MetadataSchema(await client.metadata_schema())
     except CoexplorerError as error:
         _log.info("no schema of the custom metadata: %s", error)
-        if before is not None:
+        if before is not None and before.known:
+            context.tell(_tell_kept(error, at))
             return before
         is_missing = isinstance(error, ApiError) and error.status == HTTPStatus.NOT_FOUND
         if not (is_missing or is_final(error)):  # a sign-in page or trouble says nothing of it
             if required:
                 raise
+            if not isinstance(error, Unreachable):  # which everything else meets, too
+                context.tell(f"{_UNREAD} ({error.message})")
             return UNKNOWN
         schema = UNKNOWN
     try:
@@ -77,6 +80,12 @@ async def refresh_schema(context: Context, *, required: bool = False) -> Metadat
     except CatalogError as error:
         context.note_catalog_problem(error)
     return schema
+
+
+def _tell_kept(error: CoexplorerError, at: float) -> str:
+    """Say that an old copy of the schema is used, and why."""
+    day = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+    return f"{_UNREAD} now, so it is shown as of {day} UTC ({error.message})"
 
 
 async def judge_metadata(

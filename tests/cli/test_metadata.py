@@ -174,6 +174,30 @@ def test_a_schema_that_is_not_read_now_is_no_missing_one(
     assert "age" in program.ok("metadata").out
 
 
+NO_SCHEMAS = {
+    "page": "<html><title>Sign in</title>",
+    "null": "null",
+    "empty": "{}",
+    "deep": '{"fields":' + "[" * 3000 + "]" * 3000 + "}",
+    "nameless": '{"fields":[{"nam":"x"}]}',
+    "long": '{"fields":[' + ",".join(f'{{"name":"k{n}"}}' for n in range(3000)) + "]}",
+}
+
+
+@pytest.mark.parametrize("body", NO_SCHEMAS.values(), ids=NO_SCHEMAS)
+def test_an_answer_that_is_no_schema_is_told_and_replaces_none(program: Program, body: str) -> None:
+    rule = program.server.faults.add(200, "GET", "custom_metadata", body=body)
+    done = program("metadata")
+    assert (done.code, done.out) == (6, ""), done
+    assert "can't be read (the platform" in program("sync").err
+    program.server.faults.remove(rule)
+    assert "age" in program.ok("metadata").out
+    program.server.faults.add(200, "GET", "custom_metadata", body=body)
+    done = program("metadata")
+    assert "age" in done.out
+    assert "can't be read now, so it is shown as of 20" in done.err
+
+
 def test_a_platform_without_a_schema_takes_text_and_says_so(legacy_program: Program) -> None:
     done = legacy_program("metadata")
     assert done.code != 0
