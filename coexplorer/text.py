@@ -117,6 +117,17 @@ def fit(text: str, cells: int, *, right: bool = False) -> str:
     return padding + text if right else text + padding
 
 
+LONGEST_WORD = 500
+"""Characters that are shown of one name or tag; nobody reads more, and it may have a million."""
+
+
+def cut_word(text: str) -> str:
+    """Return a name or a tag, cut where nobody reads on, with how long it is."""
+    if len(text) <= LONGEST_WORD:
+        return text
+    return f"{text[:LONGEST_WORD]}{ELLIPSIS} ({len(text):,} characters)"
+
+
 def plural(count: int, noun: str, nouns: str = "") -> str:
     """Return ``1 asset`` or ``1,200 assets``."""
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"

@@ -181,7 +181,7 @@ def _describe_create(heard: Sequence[CreateProgress]) -> str:
     if not heard:
         return "nothing was sent yet, so no asset is made,"
     if heard[-1].asset_id is None:
-        return "no word of the new asset (coexplorer log tells what becomes of it)"
+        return "the new asset was asked for (`coexplorer log` shows whether it is made): no answer"
     return f"asset {heard[-1].asset_id} is made, and not ready"
 
 

@@ -34,7 +34,7 @@ from coexplorer.sharing import (
     parse_grant,
     title_of,
 )
-from coexplorer.text import clean
+from coexplorer.text import clean, cut_word
 
 if TYPE_CHECKING:
     from coexplorer.cli.targets import Targets
@@ -206,7 +206,8 @@ def _show(invocation: Invocation, targets: Targets, style: Format, *, refresh: b
         for index, (record, seen) in enumerate(read):
             if index:
                 print_line("")
-            click.echo(f"{click.style(clean(record.asset.name), bold=True)}  {record.asset.id[:8]}")
+            name = click.style(clean(cut_word(record.asset.name)), bold=True)
+            click.echo(f"{name}  {record.asset.id[:8]}")
             for line in describe_sharing(seen):
                 click.echo(f"  {line}")
     leave(exits.of_outcomes([code for code in codes if code], any_done=bool(read)))
@@ -230,10 +231,10 @@ def _tell_failure(record: Record, seen: Seen) -> int:
 def describe_sharing(sharing: Sharing) -> Iterator[str]:
     """Yield a line for each member: who, and their role (pure)."""
     for member, role in list_members(sharing):
-        who = title_of(member)
+        who = cut_word(title_of(member))
         if kind_of(member) == "group":
             who = f"{who} (group)"
-        yield f"{clean(who):<{_SHORTEST}}  {clean(role)}"
+        yield f"{clean(who):<{_SHORTEST}}  {clean(cut_word(role))}"
     if not sharing.roles:
         yield "nobody is named"
     if sharing.odd:

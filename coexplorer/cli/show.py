@@ -36,7 +36,7 @@ from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, FieldKind
 from coexplorer.metadata import show_value
 from coexplorer.sharing import Sharing, list_members, name_group, title_of
-from coexplorer.text import UNTOLD, clean, clean_lines
+from coexplorer.text import UNTOLD, clean, clean_lines, cut_word
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -135,7 +135,7 @@ def describe_record(
     pairs = [("id", asset.id), *_iter_editable(asset), *_plain_pairs(asset, record.membership)]
     if sharing is not None:
         pairs += [("shared with", text) for text in _list_access(sharing)]
-    lines = [click.style(clean(asset.name), bold=True)]
+    lines = [click.style(clean(cut_word(asset.name)), bold=True)]
     for label, known in pairs:
         if known:
             lines += _describe_value(label, clean(known), columns)
@@ -158,7 +158,7 @@ def _list_access(sharing: Sharing) -> list[str]:
     """Return who can see an asset beside its only owner: ``everyone: viewer``."""
     groups = {name_group(name) for name in sharing.groups}
     told = [
-        f"{title_of(member)}{' (group)' if member in groups else ''}: {role}"
+        f"{cut_word(title_of(member))}{' (group)' if member in groups else ''}: {cut_word(role)}"
         for member, role in list_members(sharing)
     ]
     return told if len(told) > 1 else ["nobody else"]
@@ -185,9 +185,9 @@ def _iter_editable(asset: Asset) -> Iterator[tuple[str, str]]:
     """Yield titles and values of what stands neither above nor below: the name and texts do."""
     for field in FIELDS:
         if field.kind is FieldKind.SET:
-            yield field.title, "  ".join(field.set_of(asset))
+            yield field.title, "  ".join(map(cut_word, field.set_of(asset)))
         elif field.kind is FieldKind.LINE and field.name != "name":
-            yield field.title, field.text_of(asset)
+            yield field.title, cut_word(field.text_of(asset))
 
 
 def _plain_pairs(asset: Asset, membership: Membership) -> list[tuple[str, str]]:
@@ -196,11 +196,11 @@ def _plain_pairs(asset: Asset, membership: Membership) -> list[tuple[str, str]]:
     ]
     source, made = asset.source, asset.provenance
     pairs = [
-        ("state", asset.state or UNTOLD),
+        ("state", cut_word(asset.state or UNTOLD)),
         ("failure", asset.failure_reason),
-        ("type", asset.type or UNTOLD),
+        ("type", cut_word(asset.type or UNTOLD)),
         ("is", ", ".join(flags)),
-        ("owner", asset.owner),
+        ("owner", cut_word(asset.owner)),
         ("size", size_text(asset.size_bytes)),
         ("files", count_text(asset.files)),
         ("created", moment_text(asset.created)),

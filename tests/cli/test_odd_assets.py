@@ -231,3 +231,19 @@ def test_files_whose_names_no_text_can_hold_come_under_escaped_names(
     assert [each.read_text() for each in (tmp_path / "one").rglob("*.txt")] == ["hello"]
     whole = name.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     assert set(asked_for) == {whole}
+
+
+def test_a_name_of_a_hundred_thousand_characters_is_not_printed_whole() -> None:
+    long = "x" * 100_000
+    keeper = Keeper(name=long, tags=[long, "b"], owner=f"{long}@example.org", mount=long)
+    people = {"users": [{"email": f"{long}@example.org", "role": "owner"}]}
+
+    def answer(asked: Asked) -> Iterable[bytes]:
+        return [reply(200, people)] if asked.path.endswith("/permissions") else keeper(asked)
+
+    with raw_server(answer) as server:
+        program = Signed(server)
+        for told in (program.ok("show", ID), program.ok("share", ID)):
+            assert len(told) < 5_000
+            assert "… (100,0" in told
+        assert json.loads(program.ok("show", ID, "--json"))[0]["tags"] == [long, "b"]
