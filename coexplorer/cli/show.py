@@ -47,6 +47,9 @@ _LABEL = 14
 _NARROW = 50
 """On fewer columns a value begins below its label."""
 
+_MOST_MEMBERS = 100
+"""Members that are listed of those who can see an asset."""
+
 _MOST_SHARED = 10
 """Of so many assets the platform is asked who can see them; ``share`` tells it of any number."""
 _SOON_S = 3.0
@@ -161,6 +164,8 @@ def _list_access(sharing: Sharing) -> list[str]:
         f"{cut_word(title_of(member))}{' (group)' if member in groups else ''}: {cut_word(role)}"
         for member, role in list_members(sharing)
     ]
+    if len(told) > _MOST_MEMBERS:
+        told[_MOST_MEMBERS:] = [f"and {len(told) - _MOST_MEMBERS:,} more: see coexplorer share"]
     return told if len(told) > 1 else ["nobody else"]
 
 

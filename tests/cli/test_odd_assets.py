@@ -247,3 +247,19 @@ def test_a_name_of_a_hundred_thousand_characters_is_not_printed_whole() -> None:
             assert len(told) < 5_000
             assert "… (100,0" in told
         assert json.loads(program.ok("show", ID, "--json"))[0]["tags"] == [long, "b"]
+
+
+def test_of_thousands_who_can_see_an_asset_some_are_listed() -> None:
+    users = [{"email": f"u{number}@example.org", "role": "viewer"} for number in range(20_000)]
+    keeper = Keeper()
+
+    def answer(asked: Asked) -> Iterable[bytes]:
+        is_asked = asked.path.endswith("/permissions")
+        return [reply(200, {"users": users})] if is_asked else keeper(asked)
+
+    with raw_server(answer) as server:
+        program = Signed(server)
+        shown = program.ok("show", ID)
+        assert shown.count("@example.org") == 100
+        assert "and 19,900 more" in shown
+        assert program.ok("share", ID).count("@example.org") == 20_000
