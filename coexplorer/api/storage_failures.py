@@ -75,8 +75,7 @@ def classify_stored(status: int, body: bytes, *, retry_after_s: float | None = N
             f"this file is in cold storage{because}", hint="ask its owner to restore it"
         )
     elif status in OF_THE_ADDRESS:
-        refusal = Rejected if status == HTTPStatus.BAD_REQUEST else Forbidden
-        error = refusal(
+        error = PlatformFault(
             f"the file's storage refuses the address that the platform gave (status {status})"
             f"{because}",
             hint=_REFUSED,

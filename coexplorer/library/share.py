@@ -60,7 +60,7 @@ _IGNORED = (
     "look at who can see it in a while, then retry or discard it; a proxy in between may have"
     " answered, or the platform may not"
 )
-_KEEPS = f"{_IGNORED} let go of an owner, or of this role"
+_KEEPS = f"{_IGNORED} let this role be changed, as that of an owner"
 _NAMELESS = f"{_IGNORED} know that name: check it as the platform's web page shows it"
 
 

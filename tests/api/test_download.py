@@ -15,7 +15,6 @@ from coexplorer.errors import (
     ApiError,
     BadReply,
     Conflict,
-    Forbidden,
     NotFound,
     PlatformFault,
     RateLimited,
@@ -215,9 +214,9 @@ UNSIGNED = (
 @pytest.mark.parametrize(
     ("status", "body", "kind", "told", "asked"),
     [
-        (401, b"", Forbidden, "refuses the address that the platform gave (status 401)", 2),
-        (403, UNSIGNED, Forbidden, "gave (status 403): The signature is wrong", 2),
-        (400, b"", Rejected, "refuses the address that the platform gave (status 400)", 2),
+        (401, b"", PlatformFault, "refuses the address that the platform gave (status 401)", 2),
+        (403, UNSIGNED, PlatformFault, "gave (status 403): The signature is wrong", 2),
+        (400, b"", PlatformFault, "refuses the address that the platform gave (status 400)", 2),
         (403, b"<html><title>Blocked</title>", BadReply, "a web page (status 403): Blocked", 2),
         (204, b"", BadReply, "answered with status 204 instead of the file", 1),
         (304, b"", BadReply, "answered with status 304 instead of the file", 1),

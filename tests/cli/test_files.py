@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from coexplorer.cli import exits
 from coexplorer.demo.asset import Bucket
 from tests.support.program import Program
 from tests.support.rawserver import Asked, raw_server, reply
-from tests.support.server import COMBINED, DERIVED, OUTSIDE, make_id
+from tests.support.server import COMBINED, DERIVED, OUTSIDE, RAW, make_id
 
 
 @pytest.fixture
@@ -247,3 +248,15 @@ def test_what_came_before_the_end_is_named(
     assert done.lines == [str(tmp_path / "to" / "a.txt")], done.err
     assert (tmp_path / "to" / "a.txt").read_bytes() == b"alpha"
     assert not (tmp_path / "to" / "b.txt").exists()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_storage_that_refuses_every_file_is_not_asked_for_all(
+    program: Program, tmp_path: Path, status: int
+) -> None:
+    program.server.faults.add(status, "GET", "/storage/**")
+    done = program("get", RAW, "--to", str(tmp_path / "out"))
+    assert done.code == exits.PLATFORM, done
+    assert "the file's storage" in done.err
+    assert "sign in" not in done.err
+    assert len({each.path for each in program.server.requests("GET", "/storage/**")}) <= 3
