@@ -223,6 +223,17 @@ COMMANDS: tuple[Command, ...] = (
         opens=True,
     ),
     Command(
+        "asset.attach",
+        "Attach",
+        ("A",),
+        "Attach the asset, or all marked ones, to this workstation, a capsule or a pipeline.",
+        Group.TRIAGE,
+        danger=Danger.CHANGES,
+        marks=MarkUse.ALL,
+        why_disabled=needs_target,
+        opens=True,
+    ),
+    Command(
         "asset.metadata",
         "Set metadata",
         ("i",),

@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
-from coexplorer.library.entries import Action, Entry, State
+from coexplorer.library.attachments import describe_attaching
+from coexplorer.library.entries import ATTACHING, Action, Entry, State
 from coexplorer.library.losses import describe_loss
 from coexplorer.library.plans import (
     FieldDiff,
     Plan,
     PlanItem,
     describe_difference,
+    describe_folder,
     describe_roles,
 )
 from coexplorer.library.results import BatchReport, EditResult
@@ -223,6 +225,8 @@ def describe_entry(entry: Entry) -> str:
     before, after = entry.before or entry.base, entry.after or entry.mine
     if entry.action is Action.SHARE:
         return " ".join(f"{clean(title_of(m))}:{clean(role)}" for m, role in entry.roles.items())
+    if entry.action in ATTACHING:
+        return describe_attaching(entry)
     if entry.action is not Action.EDIT or before is None or after is None:
         return str(entry.action)
     words: list[str] = []
@@ -246,7 +250,8 @@ def build_entry_details(entry: Entry, cells: int) -> list[Line]:
         (keys if conflict else entry.hint, Role.ACCENT if conflict else Role.WARN),
     )
     lines += [cut_line(((clean(text), role),), cells) for text, role in said if text]
-    diffs = (*describe_change(entry), *describe_roles(entry.roles_before, entry.roles))
+    describe = describe_folder if entry.action in ATTACHING else describe_roles
+    diffs = (*describe_change(entry), *describe(entry.roles_before, entry.roles))
     lines += build_diffs(diffs, cells)
     return lines
 

@@ -59,8 +59,8 @@ def test_key_docs_are_current() -> None:
 
 
 def test_an_override_takes_its_key_and_leaves_the_default() -> None:
-    keymap = build_keymap({"asset.archive": ("A",)})
-    assert keymap.find(Scope.MAIN, "A") == "asset.archive"
+    keymap = build_keymap({"asset.archive": ("B",)})
+    assert keymap.find(Scope.MAIN, "B") == "asset.archive"
     assert keymap.find(Scope.MAIN, "a") is None
 
 
@@ -89,18 +89,18 @@ def test_a_taken_key_is_refused_and_the_command_keeps_its_own(
 
 
 def test_every_clash_is_named() -> None:
-    wanted = {"asset.archive": ("j", "k", "A"), "edit.name": ("A", "/"), "tag.add": ("z", "z")}
-    keymap = build_keymap(wanted, {"q": "+keep", "ctrl+l": "-keep", "A": "archive"})
+    wanted = {"asset.archive": ("j", "k", "B"), "edit.name": ("B", "/"), "tag.add": ("z", "z")}
+    keymap = build_keymap(wanted, {"q": "+keep", "ctrl+l": "-keep", "B": "archive"})
     taken = [re.sub(r" \(.*", "", problem) for problem in keymap.problems]
     assert taken == [
         "key / already belongs to Search; Rename did not get it",
         "key j already belongs to Down; Archive or unarchive did not get it",
         "key k already belongs to Up; Archive or unarchive did not get it",
-        "key A already belongs to Rename; Archive or unarchive did not get it",
+        "key B already belongs to Rename; Archive or unarchive did not get it",
         "key z already belongs to Details: taller, full, hidden; Add a tag did not get it",
         "key q already belongs to Quit; +keep did not get it",
         "key ctrl+l already belongs to Redraw; -keep did not get it",
-        "key A already belongs to Rename; archive did not get it",
+        "key B already belongs to Rename; archive did not get it",
     ]
     assert keymap.keys["tag.add"] == ("+",)
 
@@ -132,7 +132,7 @@ def test_a_command_can_be_left_without_a_key() -> None:
         ({}, {"K": "keep"}, "keep is not an action"),
         ({"asset.fly": ("F",)}, {}, "there is no command asset.fly"),
         ({"asset.archive": ("ctrl+m",)}, {}, "key ctrl+m is not sent by every terminal"),
-        ({"edit.name": ("A",), "asset.archive": ("A",)}, {}, "key A already belongs to"),
+        ({"edit.name": ("B",), "asset.archive": ("B",)}, {}, "key B already belongs to"),
     ],
 )
 def test_what_can_not_be_had_is_said(

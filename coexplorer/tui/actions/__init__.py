@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.tui.actions import (
     app,
+    attaching,
     browse,
     clipboard,
     edit,
@@ -31,6 +32,7 @@ ACTIONS: dict[str, Action] = {
     **edit.ACTIONS,
     **triage.ACTIONS,
     **sharing.ACTIONS,
+    **attaching.ACTIONS,
     **metadata.ACTIONS,
     **marks.ACTIONS,
     **history.ACTIONS,

@@ -171,9 +171,17 @@ class Prompt(Vertical, can_focus=True):
     def on_text_typed(self, event: TextTyped) -> None:
         """Offer what fits."""
         event.stop()
+        self._offer(event.text)
+
+    def offer_again(self) -> None:
+        """Offer what fits what is typed once more: there is more to choose from by now."""
+        if self.asking and self._field is not None:
+            self._offer(self._field.value)
+
+    def _offer(self, text: str) -> None:
         if self._complete is not None and self._field is not None:
             nothing = NOTHING if self._first else ""
-            self._field.offer(list(self._complete(event.text)), of=event.text, nothing=nothing)
+            self._field.offer(list(self._complete(text)), of=text, nothing=nothing)
             if self._first:
                 self._field.step_choice(1)
 

@@ -1,0 +1,158 @@
+"""Attaching: where to is asked, this workstation first, then capsules that fit what is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from coexplorer.library.attachments import Attaching
+from coexplorer.library.plans import Change, Plan
+from coexplorer.models import AssetId
+from coexplorer.tui.actions.plans import show_plan
+from coexplorer.tui.widgets.choices import Choice
+
+if TYPE_CHECKING:
+    from coexplorer.computations import Capsule
+    from coexplorer.library.results import BatchReport
+    from coexplorer.library.workplaces import FoundWorkplace
+    from coexplorer.tui.workbench import Action, Workbench
+
+_HERE = "this workstation"
+_SEARCH = "search capsules"
+
+
+class _Chooser:
+    """Offers where assets can be attached to, and searches for more as somebody types.
+
+    Args:
+        screen: The main screen.
+    """
+
+    def __init__(self, screen: Workbench) -> None:
+        self._screen = screen
+        self._found: dict[str, Capsule] = {}
+        self._searched: set[str] = set()
+
+    def complete(self, typed: str) -> list[Choice]:
+        """Return what fits, as far as it is known; what more there is comes in a moment."""
+        typed = typed.strip()
+        if typed not in self._searched:
+            self._searched.add(typed)
+            self._screen.restart(_SEARCH, partial(self._search, typed))
+        return offer_workplaces(
+            self._screen.library.workplaces.here, [*self._found.values()], typed
+        )
+
+    async def _search(self, typed: str) -> None:
+        try:
+            found = await self._screen.library.workplaces.suggest(typed)
+        except BaseException:
+            self._searched.discard(typed)  # cut off by the next letter: ask again if it comes back
+            raise
+        self._found |= {each.id: each for each in found}
+        self._screen.prompt.offer_again()
+
+
+def offer_workplaces(here: str, capsules: Sequence[Capsule], typed: str) -> list[Choice]:
+    """Return what assets can be attached to: this workstation, then capsules (pure).
+
+    Args:
+        here: The id of this workstation; empty: this is none.
+        capsules: Capsules and pipelines that are known.
+        typed: A part of a name, or the beginning of an id.
+    """
+    folded = typed.strip().casefold()
+    choices = [Choice(here, text=_HERE, help=here[:8])] if here and folded in _HERE else []
+    fitting = [
+        each
+        for each in capsules
+        if folded in each.name.casefold() or each.id.casefold().startswith(folded)
+    ]
+    fitting.sort(key=lambda each: each.last_accessed or 0, reverse=True)
+    return choices + [
+        Choice(each.id, text=each.name or each.id, help=f"{each.kind.word}  {each.owner_email}")
+        for each in fitting
+    ]
+
+
+async def attach(screen: Workbench) -> None:
+    """Attach the asset under the cursor, or the marked ones, to what is chosen.
+
+    Where all of them are attached there already, they can be detached.
+    """
+    row = screen.rows.current
+    chosen = list(screen.state.marked) or ([row.id] if row else [])
+    if not chosen:
+        return
+    found = await _ask(screen)
+    if found is None:
+        return
+    attached = {each.id for each in await screen.library.workplaces.attached(found.workplace)}
+    detach = attached.issuperset(chosen)
+    if detach and not await screen.prompt.confirm(
+        f"attached to {found.title} already", yes="detach", no="leave it so"
+    ):
+        return
+    mount = "" if detach else await _ask_mount(screen, chosen)
+    if mount is None:
+        return
+    change = Change(attaching=Attaching(found.workplace, found.title, detach, mount))
+    report = await _carry_out(screen, chosen, change)
+    if report is not None:
+        await _wait(screen, report)
+
+
+async def _ask(screen: Workbench) -> FoundWorkplace | None:
+    """Ask where to; None: nowhere.
+
+    Raises:
+        CoexplorerError: Nothing is called so, or it can't be asked for.
+    """
+    chooser, workplaces = _Chooser(screen), screen.library.workplaces
+    answer = await screen.prompt.ask("attach to", complete=chooser.complete, first=True)
+    if not answer or not answer.strip():
+        return None
+    if answer == workplaces.here:
+        return await workplaces.find_here()
+    return await workplaces.find_session(await workplaces.find(answer))
+
+
+async def _ask_mount(screen: Workbench, chosen: Sequence[AssetId]) -> str | None:
+    """Ask for the folder of a single asset that has none; None: the question was left."""
+    if len(chosen) > 1:
+        return ""
+    record = await screen.library.assets.record(chosen[0])
+    if record is None or record.asset.mount:
+        return ""
+    answer = await screen.prompt.ask("it has no mount folder; folder there:")
+    return answer.strip() if answer and answer.strip() else None
+
+
+async def _carry_out(
+    screen: Workbench, chosen: Sequence[AssetId], change: Change
+) -> BatchReport | None:
+    from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
+
+    async def make() -> Plan:
+        return await screen.library.changes.plan(chosen, change)
+
+    outside = screen.state.marked.outside
+    return await show_plan(screen, PlanScreen(screen.library, make, len(chosen), outside=outside))
+
+
+async def _wait(screen: Workbench, report: BatchReport) -> None:
+    """Wait for the files of what was attached, and say how that ended."""
+    left = sum(result.is_mounting for result in report.results)
+    if not left:
+        return
+    what = "1 asset" if left == 1 else f"{left:,} assets"
+    screen.say(f"{what} still being mounted")
+    done = await screen.library.changes.wait_mounted(report.batch_id)
+    if failed := len(done.refused) - len(report.refused):
+        screen.say(f"{failed:,} of {left:,} could not be mounted: see the log", severity="error")
+    else:
+        screen.say(f"mounted: {what}")
+
+
+ACTIONS: dict[str, Action] = {"asset.attach": attach}

@@ -1,0 +1,91 @@
+"""``A``: where to is asked, this workstation first; then a plan, and an undo takes it back."""
+
+import pytest
+
+from coexplorer.computations import Capsule, WorkplaceKind
+from coexplorer.config import Settings
+from coexplorer.demo.server import DemoServer
+from coexplorer.tui.actions.attaching import offer_workplaces
+from tests.support.server import COMBINED, MY_CAPSULE, OUTSIDE, RAW, SESSION
+from tests.support.tui import Running, running_app
+
+
+def in_session(app: Running) -> set[str]:
+    found = app.server.store.workshop.find_computation(SESSION)
+    assert found is not None
+    return {each.id for each in found.data_assets}
+
+
+def in_capsule(app: Running) -> set[str]:
+    found = app.server.store.workshop.find_capsule(MY_CAPSULE)
+    assert found is not None
+    return {each.id for each in found.attached}
+
+
+@pytest.mark.command("asset.attach")
+async def test_marked_ones_are_attached_to_this_workstation_and_taken_back(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CO_COMPUTATION_ID", SESSION)
+    server.mounting_s = 0.5
+    async with running_app(server, settings) as app:
+        await app.press("space", "space", "A")
+        await app.until_shown("attach to", "this workstation", "Spike sorting")
+        await app.press("enter")
+        await app.until_shown("2 assets", "attach to this workstation", "folder")
+        await app.press("y")
+        await app.until(lambda: in_session(app) == {RAW, OUTSIDE, COMBINED}, "attached")
+        await app.until_shown("2 done")
+        await app.press("escape")
+        await app.until_shown("mounted: 2 assets")
+        await app.press("A")
+        await app.until_shown("attach to", "this workstation")
+        await app.press("enter")
+        await app.until_shown("already", "detach")
+        await app.press("escape")
+        await app.press("u")
+        await app.until_shown("undo: attach to this workstation")
+        await app.press("y")
+        await app.until(lambda: in_session(app) == {RAW}, "taken back")
+
+
+async def test_a_capsule_is_found_as_its_name_is_typed_and_detached_from(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.workshop.update_computation(SESSION, state="completed", end_status="stopped")
+    async with running_app(server, settings) as app:
+        server.store.update(OUTSIDE, mount="")
+        await app.library.sync.sweep()
+        await app.press("A")
+        await app.until_shown("attach to", "Spike sorting")
+        await app.type("spike")
+        await app.until_shown("Spike sorting")
+        await app.press("enter")
+        await app.until_shown("no mount folder")
+        await app.type("open")
+        await app.press("enter")
+        await app.until_shown("attach to capsule 'Spike sorting'", "open")
+        await app.press("y")
+        await app.until(lambda: in_capsule(app) == {RAW, OUTSIDE}, "attached")
+        await app.until_shown("1 done")
+        await app.press("escape")
+        await app.until_gone("1 done")
+        await app.press("A")
+        await app.until_shown("attach to", "Spike sorting")
+        await app.type("spike")
+        await app.press("enter")
+        await app.until_shown("already", "detach")
+        await app.press("y")
+        await app.until_shown("detach from capsule")
+        await app.press("y")
+        await app.until(lambda: in_capsule(app) == {RAW}, "detached")
+
+
+def test_what_is_offered() -> None:
+    capsules = [
+        Capsule(id="1", kind=WorkplaceKind.CAPSULE, name="Sort", last_accessed=1),
+        Capsule(id="2", kind=WorkplaceKind.PIPELINE, name="Sort and curate", last_accessed=2),
+    ]
+    assert [each.value for each in offer_workplaces("here", capsules, "")] == ["here", "2", "1"]
+    assert [each.value for each in offer_workplaces("here", capsules, "CUR")] == ["2"]
+    assert [each.value for each in offer_workplaces("", capsules, "this")] == []
