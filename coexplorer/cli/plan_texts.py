@@ -63,7 +63,7 @@ def _count_plan(plan: Plan) -> str:
     unsure = sum(item.is_unsure for item in plan.todo)
     sent = sum(item.is_sent for item in plan.todo) - unsure
     nothing_else = not (withdrawn or waiting or restored)
-    what = f"{name_action(plan)} {plural(sent, 'asset')} {plan.where}".rstrip()
+    what = f"{name_action(plan)} {plural(sent, 'asset')} {plan.where if sent else ''}".rstrip()
     parts = [what] if sent or nothing_else else []
     if waiting:
         parts.append(f"keep {plural(waiting, 'change')} unsent, as nothing can be sent now")

@@ -36,8 +36,9 @@ class Attaching(msgspec.Struct, frozen=True):
 
     @property
     def told(self) -> str:
-        """One line for the log."""
-        return f"{'detach from' if self.detach else 'attach to'} {self.title}"
+        """One line for the log, which is read elsewhere, too."""
+        title = self.title.removeprefix("this ")
+        return f"{'detach from' if self.detach else 'attach to'} {title}"
 
 
 class _WithRoles(Protocol):

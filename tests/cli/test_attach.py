@@ -40,7 +40,7 @@ def test_200_are_found_attached_seen_detached_and_taken_back(shell: Program) -> 
     assert f"Attach 200 assets to this workstation ({SESSION[:8]})" in dry.out
     assert shell.server.requests("POST", "*/data_assets") == []
     done = shell.ok("attach", "--query", "tag:bulk", "-y", "--wait")
-    assert "attached 200 assets to this workstation (session-) (take it back" in done.out
+    assert "attached 200 assets to workstation (session-) (take it back" in done.out
     again = shell.ok("attach", "--query", "tag:bulk", "-y")
     assert "200 attached already" in again.out
     table = shell.ok("attached")

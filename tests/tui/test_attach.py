@@ -1,7 +1,10 @@
 """``A``: where to is asked, this workstation first; then a plan, and an undo takes it back."""
 
+import sys
+
 import pytest
 
+from benchmarks.pty_session import Session
 from coexplorer.computations import Capsule, WorkplaceKind
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
@@ -32,7 +35,7 @@ async def test_marked_ones_are_attached_to_this_workstation_and_taken_back(
         await app.press("space", "space", "A")
         await app.until_shown("attach to", "this workstation", "Spike sorting")
         await app.press("enter")
-        await app.until_shown("2 assets", "attach to this workstation", "folder")
+        await app.until_shown("2 assets", "attach to workstation", "folder")
         await app.press("y")
         await app.until(lambda: in_session(app) == {RAW, OUTSIDE, COMBINED}, "attached")
         await app.until_shown("2 done")
@@ -44,7 +47,7 @@ async def test_marked_ones_are_attached_to_this_workstation_and_taken_back(
         await app.until_shown("already", "detach")
         await app.press("escape")
         await app.press("u")
-        await app.until_shown("undo: attach to this workstation")
+        await app.until_shown("undo: attach to workstation")
         await app.press("y")
         await app.until(lambda: in_session(app) == {RAW}, "taken back")
 
@@ -79,6 +82,24 @@ async def test_a_capsule_is_found_as_its_name_is_typed_and_detached_from(
         await app.until_shown("detach from capsule")
         await app.press("y")
         await app.until(lambda: in_capsule(app) == {RAW}, "detached")
+
+
+def test_it_works_in_a_terminal(server: DemoServer) -> None:
+    env = {"CODEOCEAN_DOMAIN": server.url, "CODEOCEAN_TOKEN": server.users[0].token}
+    command = [sys.executable, "-m", "coexplorer"]
+    environment = {**env, "COLORTERM": "", "CO_COMPUTATION_ID": SESSION}
+    with Session(command, columns=100, rows=30, env=environment) as session:
+        session.wait_for("open data")
+        session.wait_for("synced")
+        session.press("A")
+        session.wait_for("this workstation")
+        session.press("\r")
+        session.wait_for("y do it")
+        session.press("y")
+        session.wait_for("1 done")
+    found = server.store.workshop.find_computation(SESSION)
+    assert found is not None
+    assert [each.id for each in found.data_assets] == [RAW, OUTSIDE]
 
 
 def test_what_is_offered() -> None:
