@@ -33,6 +33,7 @@ whoever adds an error sees its neighbors.
     │   ├── NoLongerFits          the asset no longer matches its selection: left out
     │   ├── NotThere              there is nothing of this number or name on this machine
     │   ├── MachineLacks          this machine lacks what is needed, or does not allow it
+    │   ├── WorkplaceOver         the workstation has ended: nothing can be attached to it
     │   └── ChangedSince          what was to be deleted is no longer as it was shown
     ├── TimeIsUp                  the time that --timeout gives is over
     └── UndoRefused               nothing to undo, or changed since, or a delete
@@ -411,6 +412,10 @@ class ChangedSince(Refused):
             hint="it was not deleted: look at it again, then delete it if you still want to",
         )
         self.what = tuple(what)
+
+
+class WorkplaceOver(Refused):
+    """A cloud workstation has ended, so nothing can be attached to it or detached any more."""
 
 
 class TimeIsUp(CoexplorerError):

@@ -20,10 +20,12 @@ from coexplorer.errors import (
     CoexplorerError,
     Conflict,
     Forbidden,
+    NotFound,
     PlatformFault,
     PlatformTooOld,
     Refused,
     Rejected,
+    WorkplaceOver,
 )
 from coexplorer.library.attach_plans import read_attached
 from coexplorer.library.attachments import (
@@ -377,7 +379,10 @@ class _Load:
                 if isinstance(told, ApiError):
                     told.outcome_unknown = maybe
                 told.about, told.entry = entry.asset_id, entry.id
-                outcomes.append(EntryOutcome(entry.id, state, told))
+                # An undo has nothing left to take back: the next one must not stop at it again.
+                gone = entry.reverses is not None and isinstance(error, NotFound | WorkplaceOver)
+                state = State.SKIPPED if gone else state
+                outcomes.append(EntryOutcome(entry.id, state, told, gone=gone))
         await self.note(outcomes)
 
     async def cut_off(self, state: State) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from coexplorer.computations import AttachedAsset, Computation, Workplace, WorkplaceKind
-from coexplorer.errors import PlatformTooOld, Refused
+from coexplorer.errors import ApiError, NotFound, PlatformTooOld, Refused, WorkplaceOver
 from coexplorer.fields import replace_values
 from coexplorer.library.attachments import (
     Attaching,
@@ -44,6 +44,17 @@ async def read_attached(context: Context, workplace: Workplace) -> tuple[Attache
         return None
 
 
+async def may_attach(context: Context, workplace: Workplace) -> bool:
+    """Tell whether a workplace may still take assets; False: it surely does not."""
+    try:
+        await read_attached(context, workplace)
+    except (NotFound, WorkplaceOver):
+        return False
+    except ApiError:
+        return True  # nobody can tell
+    return True
+
+
 def _ensure_takes_assets(computation: Computation) -> None:
     short = computation.id[:8]
     if not computation.cloud_workstation:
@@ -52,7 +63,7 @@ def _ensure_takes_assets(computation: Computation) -> None:
             hint="attach to its capsule or pipeline before the next run",
         )
     if computation.is_over:
-        raise Refused(
+        raise WorkplaceOver(
             f"workstation {short} is over: nothing can be attached to it any more",
             hint="attach to its capsule, or start a workstation there",
         )

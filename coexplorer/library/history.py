@@ -17,11 +17,14 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.asset_checks import allow_unfit
+from coexplorer.library.attach_plans import may_attach
+from coexplorer.library.attachments import workplace_of
 from coexplorer.library.attempt import Attempt
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor, build_edit_title
 from coexplorer.library.entries import (
+    ATTACHING,
     DONE,
     KEPT,
     UNASKED,
@@ -280,6 +283,8 @@ class History:
     async def _is_there_again(self, batch: Batch) -> bool:
         """Tell whether an asset of a change that an undo found gone may be there after all."""
         gone = await self._context.run(self._context.journal.find_gone, batch.id)
+        if gone and gone[0].action in ATTACHING:
+            return await may_attach(self._context, workplace_of(gone[0]))
         for asset_id in list(dict.fromkeys(entry.asset_id for entry in gone))[:_LOOKED_FOR_AGAIN]:
             try:
                 await self._context.look(asset_id)

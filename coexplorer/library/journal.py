@@ -66,6 +66,7 @@ class EntryOutcome(msgspec.Struct, frozen=True):
         roles: What the platform has now; None: as it was sent.
         found: See `Journal.settle`.
         mounting: It is attached, and its files are not there yet.
+        gone: It was to take something back, and where that was attached is no more.
         whole: See `Journal.settle`.
     """
 
@@ -75,6 +76,7 @@ class EntryOutcome(msgspec.Struct, frozen=True):
     roles: dict[str, str] | None = None
     found: bool = False
     mounting: bool = False
+    gone: bool = False
     whole: bool = True
 
 
@@ -338,6 +340,7 @@ class Journal(JournalReader):
             for each in outcomes:
                 cause = Cause.FOUND if each.found else None
                 cause = Cause.MOUNTING if each.mounting else cause
+                cause = Cause.GONE if each.gone else cause
                 _settle(
                     connection,
                     each.entry_id,

@@ -274,3 +274,18 @@ async def test_an_old_platform_says_from_which_version_on_it_attaches(
     assert set(states(report).values()) == {"refused"}
     assert isinstance(report.results[0].error, PlatformTooOld)
     assert "version 4.2" in report.results[0].error.message
+
+
+async def test_an_undo_does_not_stop_at_a_workstation_that_is_over(
+    library: Library, server: DemoServer
+) -> None:
+    first = await attach(library, DERIVED, where=CAPSULE)
+    second = await attach(library, VIEWED)
+    server.store.workshop.update_computation(SESSION, state="completed", end_status="stopped")
+    shown = await library.changes.plan_undo(second.batch_id)
+    assert "is over" in shown.items[0].reason
+    undone = await library.changes.undo()
+    assert states(undone) == {VIEWED: "skipped"}
+    shown = await library.changes.plan_undo()
+    assert shown.about == first.batch_id
+    assert states(await library.changes.undo()) == {DERIVED: "applied"}
