@@ -77,3 +77,15 @@ def offer_settings(schema: MetadataSchema, typed: str) -> list[Choice]:
         Choice(f"{key}={each}", text=each)
         for each in fit_values(allowed, value.strip(), MOST_VALUES)
     ]
+
+
+def find_key(schema: MetadataSchema, typed: str) -> str:
+    """Return the key that is meant by what was typed without a value; empty: none, or several."""
+    names = [each.name for each in schema.fields]
+    if typed in names or (typed and not schema.known):
+        return typed
+    folded = typed.casefold()
+    same = [name for name in names if name.casefold() == folded]
+    begun = [name for name in names if folded and name.casefold().startswith(folded)]
+    fitting = same or begun
+    return fitting[0] if len(fitting) == 1 else ""

@@ -80,6 +80,25 @@ async def test_a_key_is_set_on_all_marked_assets_by_a_plan(
         )
 
 
+@pytest.mark.parametrize(
+    "keys", [("a", "g", "e", "enter"), ("a", "g", "enter"), ("A", "G", "E", "enter"),
+             ("a", "g", "e", "down", "enter"), ("a", "g", "e", "=", "enter")],
+)  # fmt: skip
+async def test_a_key_alone_goes_on_to_its_value(
+    server: DemoServer, settings: Settings, keys: tuple[str, ...]
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("i")
+        await app.until_shown("metadata KEY=VALUE", "subject id")
+        await app.press(*keys)
+        await app.until_shown("Enter takes it away age=")
+        await app.type("61")
+        await app.press("enter")
+        await app.until_shown("'age' to 61: 1 asset")
+        await app.press("y")
+        await app.until(lambda: app.stored(OUTSIDE).custom_metadata.get("age") == 61, "set")
+
+
 async def test_a_new_asset_is_given_metadata(server: DemoServer, settings: Settings) -> None:
     (server.make_bucket("my-bucket") / "reads.txt").write_text("ACGT")
     async with running_app(server, settings) as app:

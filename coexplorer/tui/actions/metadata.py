@@ -10,13 +10,16 @@ from coexplorer.errors import InvalidField
 from coexplorer.fields import Fields
 from coexplorer.library.metadata import NO_SCHEMA
 from coexplorer.library.plans import Change, Plan, change_fields
-from coexplorer.metadata import MetadataSchema
+from coexplorer.metadata import MetadataSchema, describe_field
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import carry_out
-from coexplorer.tui.metadata_text import offer_settings
+from coexplorer.tui.columns import cut_middle
+from coexplorer.tui.metadata_text import find_key, offer_settings
 
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Action, Workbench
+
+TITLE = "metadata KEY=VALUE"
 
 
 async def set_metadata(screen: Workbench) -> None:
@@ -34,12 +37,20 @@ async def set_metadata(screen: Workbench) -> None:
 
 
 async def _ask(screen: Workbench, schema: MetadataSchema) -> Change | None:
-    """Ask until the answer can be read; None: nothing is to be set."""
-    text = ""
+    """Ask until the answer can be read; None: nothing is to be set.
+
+    A key alone goes on to its value. Nothing behind the ``=`` takes the key away, but only when
+    Enter is pressed on what stood there: a key that was just chosen from the list has no value yet.
+    """
+    text, title = "", TITLE
     complete = partial(offer_settings, schema)
-    while answer := await screen.prompt.ask("metadata KEY=VALUE", value=text, complete=complete):
-        text = answer
+    while answer := await screen.prompt.ask(title, value=text, complete=complete):
+        before, text, title = text, answer, TITLE
         key, sign, value = (part.strip() for part in answer.partition("="))
+        if not value and (found := find_key(schema, key)) and answer != before:
+            text = f"{found}="
+            title = _describe_key(schema, found, screen.app.size.width // 2)
+            continue
         if not sign or not key:
             screen.say("expected KEY=VALUE; nothing behind the = takes the key away")
             continue
@@ -51,6 +62,12 @@ async def _ask(screen: Workbench, schema: MetadataSchema) -> Change | None:
         else:
             return change
     return None
+
+
+def _describe_key(schema: MetadataSchema, key: str, cells: int) -> str:
+    field = schema.find(key)
+    takes = f"{describe_field(field)}; " if field is not None else ""
+    return cut_middle(f"{takes}Enter takes it away", cells)
 
 
 async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: Change) -> Plan:
