@@ -11,6 +11,7 @@ from benchmarks.pty_session import Session
 from coexplorer.config import Settings
 from coexplorer.demo.metadata import SchemaField
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui.widgets.choices import Choices
 from tests.support.program import Program, program_command
 from tests.support.server import COMBINED, OUTSIDE
 from tests.support.tui import running_app
@@ -97,6 +98,26 @@ async def test_a_key_alone_goes_on_to_its_value(
         await app.until_shown("'age' to 61: 1 asset")
         await app.press("y")
         await app.until(lambda: app.stored(OUTSIDE).custom_metadata.get("age") == 61, "set")
+
+
+async def test_choices_stand_under_the_field_that_is_in_use_alone(
+    server: DemoServer, settings: Settings
+) -> None:
+    server.store.update(OUTSIDE, custom_metadata={"experimenter": ["Chen Wei-Ling"]})
+    async with running_app(server, settings) as app:
+        await app.press("e")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
+        editing = app.main.state.editing
+        assert editing is not None
+        editor, name = editing.editor, "metadata.experimenter"
+        await app.settle()
+        assert not [each for each in editor.query(Choices) if each.display]
+        editor.focus_field(name)
+        await app.settle()
+        await app.press("ctrl+u", "C", "h")
+        await app.until(lambda: [e for e in editor.query(Choices) if e.display], "offered")
+        editor.focus_field("name")
+        await app.until(lambda: not [e for e in editor.query(Choices) if e.display], "gone")
 
 
 async def test_a_new_asset_is_given_metadata(server: DemoServer, settings: Settings) -> None:

@@ -116,6 +116,8 @@ class Field(Input):
 
     def on_blur(self) -> None:
         """Show the text alone."""
+        if self._choices is not None and not self.leaves:
+            self._choices.offer(())
         sign = self._separator.strip()
         if sign and self.value.rstrip().endswith(sign):
             self._put(self.value.rstrip().removesuffix(sign))
@@ -151,7 +153,9 @@ class Field(Input):
         self._span = span or (0, len(self.value))
         self._offered = self.value
         if self._choices is not None:
-            self._choices.offer(choices, nothing=nothing)
+            # In a form the other fields are only looked at.
+            is_used = self.leaves or (self.is_attached and self.screen.focused is self)
+            self._choices.offer(choices if is_used else (), nothing=nothing)
         if self._waits:
             self._waits = False
             self._press_tab(back=False)
