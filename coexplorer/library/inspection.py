@@ -23,6 +23,7 @@ class JournalFound(msgspec.Struct, frozen=True):
         error: Why it can't be used; None: it can.
         waiting: Changes that wait for the user: unsent, of unknown outcome, in conflict.
         refused: Changes that the platform refused, and whose text is kept.
+        entries: Changes of any outcome.
         was_read: Whether all of the file was read; the largest take too long.
     """
 
@@ -30,6 +31,7 @@ class JournalFound(msgspec.Struct, frozen=True):
     waiting: int = 0
     refused: int = 0
     stopped: int = 0
+    entries: int = 0
     was_read: bool = True
 
 
@@ -69,5 +71,6 @@ def _look(connection: sqlite3.Connection, limit_s: float) -> JournalFound:
         waiting=sum(states.get(each, 0) for each in PENDING),
         refused=states.get(State.REFUSED, 0),
         stopped=states.get(State.STOPPED, 0),
+        entries=sum(states.values()),
         was_read=problem is not None,
     )

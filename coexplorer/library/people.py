@@ -18,6 +18,7 @@ from coexplorer.catalog import Catalog
 from coexplorer.config import Settings
 from coexplorer.config.people import People, Person, load_people, note_token
 from coexplorer.errors import CoexplorerError, OtherPerson
+from coexplorer.library.inspection import inspect_journal
 from coexplorer.models import AssetId, Secret
 from coexplorer.query import parse_query
 
@@ -55,9 +56,8 @@ async def check_person(settings: Settings, token: Secret) -> None:
     people = await anyio.to_thread.run_sync(load_people, path)
     known = people.find_token(token)
     if not people.persons:
-        number = settings.person
-        await _note(settings, token, number, "")
-    elif known is not None:
+        return  # noted by `note_proven`: this token may be a wrong one
+    if known is not None:
         number = known.number
         if people.current != number:
             await _note(settings, token, number, "")
@@ -69,6 +69,15 @@ async def check_person(settings: Settings, token: Secret) -> None:
             " what is known of each is kept apart, and nothing was sent",
             hint="start it again, or sign in with that token: coexplorer login",
         )
+
+
+async def note_proven(settings: Settings, token: Secret) -> None:
+    """Write down whose token this is, the first one of a profile, once assets were read with it."""
+    path = settings.people_file
+    if path is None or (await anyio.to_thread.run_sync(load_people, path)).persons:
+        return
+    if await anyio.to_thread.run_sync(_knows_assets, settings):
+        await _note(settings, token, settings.person, "")
 
 
 async def _ask_and_note(settings: Settings, token: Secret) -> int:
@@ -167,8 +176,13 @@ def know_users(settings: Settings) -> People:
 
 def _recognize(settings: Settings, people: People, user: str, owns: str) -> Person | None:
     """Return the person who is called so, or who owns that asset where no platform says more."""
+    if (known := people.find_user(user)) is not None:
+        return known
+    current = next((each for each in people.persons if each.number == people.current), None)
+    if current is not None and not current.user and _is_blank(settings.for_person(current.number)):
+        return current  # a token that did not work, say: nothing is known that could be mixed up
     if user or not owns:
-        return people.find_user(user)
+        return None
     for each in people.persons:
         path = settings.for_person(each.number).catalog_path
         if path.exists():
@@ -177,6 +191,22 @@ def _recognize(settings: Settings, people: People, user: str, owns: str) -> Pers
                 if record is not None and record.membership.mine:
                     return each
     return None
+
+
+def _is_blank(settings: Settings) -> bool:
+    """Tell whether nobody's assets are known and nothing was changed."""
+    found = inspect_journal(settings.journal_path, limit_s=_LIMIT_S)
+    if found is not None and (found.error is not None or found.entries):
+        return False
+    return not _knows_assets(settings)
+
+
+def _knows_assets(settings: Settings) -> bool:
+    if not settings.catalog_path.exists():
+        return False
+    with contextlib.suppress(CoexplorerError), Catalog.open(settings.catalog_path) as catalog:
+        return catalog.sync_state().assets > 0
+    return True  # nobody can tell
 
 
 def _read_user(settings: Settings) -> str:

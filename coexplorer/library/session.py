@@ -17,7 +17,7 @@ from coexplorer.library.events import RateLimitWaited
 from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
 from coexplorer.library.opening import open_catalog
-from coexplorer.library.people import check_person, find_person
+from coexplorer.library.people import check_person, find_person, note_proven
 from coexplorer.models import Reach, Secret
 
 if TYPE_CHECKING:
@@ -78,7 +78,17 @@ async def open_library(
                 raise
             _log.warning("what earlier sessions left is not settled: %s", error)
 
+        first: list[Secret] = []
+
         async def connect(token: Secret | None) -> Client:
+            if token is None:
+                token = await anyio.to_thread.run_sync(settings.load_token)
+            if first:
+                await note_proven(settings, first[0])
+            await check_person(settings, token)
+            if not first:
+                first.append(token)
+                stack.push_async_callback(note_proven, settings, token)
             client = await _build_client(
                 settings, context, token, concurrency=_CONCURRENCY[origin], reach=reach
             )
@@ -98,7 +108,7 @@ async def open_library(
 async def _build_client(
     settings: Settings,
     context: Context,
-    token: Secret | None,
+    token: Secret,
     *,
     concurrency: int,
     reach: Reach | None,
@@ -108,9 +118,6 @@ async def _build_client(
     def tell_wait(seconds: float, reason: str) -> None:
         context.bus.publish(RateLimitWaited(time.time() + seconds, reason))
 
-    if token is None:
-        token = await anyio.to_thread.run_sync(settings.load_token)
-    await check_person(settings, token)
     return Client(
         settings.base_url,
         token,

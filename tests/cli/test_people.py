@@ -98,3 +98,16 @@ def test_logout_removes_what_is_known(visitor: Program, tmp_path: Path) -> None:
     assert not catalog.exists()
     assert "log" in done.out
     assert find_leaks(me.email, tmp_path / "home" / ".cache") == []
+
+
+def test_a_wrong_token_is_nobodys(visitor: Program) -> None:
+    server = visitor.server
+    visitor.env = {"CODEOCEAN_DOMAIN": server.url, "CODEOCEAN_TOKEN": "cop_wrong"}
+    assert visitor("ls").code == 3
+    visitor.env["CODEOCEAN_TOKEN"] = server.users[0].token
+    first = visitor.ok("ls", "--ids")
+    assert first.lines
+    assert "new token" not in first.err
+    visitor.env["CODEOCEAN_TOKEN"] = server.users[1].token
+    assert "new token" in visitor.ok("ls", "--ids").err
+    assert visitor.ok("ls", "--offline", "--ids").lines != first.lines

@@ -216,6 +216,8 @@ def test_a_mount_takes_the_new_token_once_the_user_has_signed_in_again(tmp_path:
             os.open(mounted.asset("a2") / "tags", os.O_WRONLY)
 
         token.write_text(users[1].token)
+        assert save(path, "words\n") == errno.EACCES, "a colleague's token sends nothing of ours"
+        token.write_text(mounted.server.sign_in.issue(users[0]))
         assert save(path, "words\n") == 0
         assert mounted.server.store.get(make_id(1)).description == "words"
         assert not (path.parent / "error").exists()
