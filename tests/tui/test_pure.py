@@ -325,6 +325,25 @@ def test_the_header_says_what_waits_each_kind_by_its_name(
     assert "".join(text for text, _ in line).rstrip().endswith(said)
 
 
+@pytest.mark.parametrize("cells", [120, 80, 60])
+@pytest.mark.parametrize("note", ["", "sending 70 of 293"])
+@pytest.mark.parametrize("unsent", [0, 291])
+def test_the_header_says_which_platform_this_is(cells: int, note: str, unsent: int) -> None:
+    status = Status(
+        40_213, complete=True, synced_at=0.0, offline=False, syncing=False, unsent=unsent, gaps=1
+    )
+    line = build_header(
+        place="127.0.0.1:18471 · jonas",
+        status=status,
+        note=note,
+        cells=cells,
+        now_local=datetime.now(UTC),
+    )
+    text = "".join(part for part, _ in line)
+    assert "127.0.0.1:18471" in text
+    assert not unsent or "291 unsent (L)" in text
+
+
 def test_each_key_of_the_toolkit_can_be_set() -> None:
     odd = {"<any>", "<ignore>", "<scroll-down>", "<scroll-up>", "ctrl-at", "return"}
     names = {key.value for key in Keys} - odd

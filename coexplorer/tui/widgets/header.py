@@ -5,6 +5,7 @@ It shows clock times, not ages, so that an idle screen stays still.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from coexplorer.library.status import Status
@@ -12,6 +13,9 @@ from coexplorer.text import clean, fit, width
 from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.widgets.lines import Lines
+
+_PLACE_CELLS = 24
+"""What the platform and the profile get before anything else is shown."""
 
 
 class Header(Lines):
@@ -32,12 +36,20 @@ def build_header(
         cells: Width.
         now_local: To tell today's times from older ones.
     """
-    right = _freshness(status, note, now_local)
-    left = "coexplorer  " if cells >= 60 else ""  # noqa: PLR2004  the narrow screen's limit
-    room = cells - width(right) - 1
-    if room < width(left):
+    rights = _freshness(status, note, now_local)
+    place = clean(place)
+    # Which platform this is matters more than the program's name, and than a count that
+    # the view below shows, too.
+    brand = "coexplorer  " if cells >= 60 else ""  # noqa: PLR2004  the narrow screen's limit
+    tries = [(brand, rights[0]), *(("", right) for right in rights)]
+    wanted = min(width(place), _PLACE_CELLS)
+    left, right = next(
+        (each for each in tries if cells - width("".join(each)) - 1 >= wanted), tries[-1]
+    )
+    room = cells - width(right) - 1 - width(left)
+    if room < 0:
         return ((fit(right, cells), Role.TEXT),)
-    place = fit(clean(place), room - width(left))
+    place = fit(place, room)
     troubled = status is not None and (
         status.offline or status.kept_text or status.problem or status.gaps
     )
@@ -48,9 +60,10 @@ def build_header(
     )
 
 
-def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
+def _freshness(status: Status | None, note: str, now_local: datetime) -> Sequence[str]:
+    """Return how new the list is, and what waits; then shorter ones of the same."""
     if status is None:
-        return note or "opening…"
+        return (note or "opening…",)
     known = show_clock(status.synced_at, now_local)
     if status.problem:
         parts = [clean(status.problem)]
@@ -60,12 +73,13 @@ def _freshness(status: Status | None, note: str, now_local: datetime) -> str:
         parts = [f"offline, showing what was known at {known}" if known else "offline"]
     else:
         parts = [f"synced {known}" if known else "not synced yet"]
-    parts.append(f"{status.count_text} assets")
+    count = f"{status.count_text} assets"
+    rest = []
     if status.gaps:
-        parts.append(f"incomplete ({key_of('log.open')})")
+        rest.append(f"incomplete ({key_of('log.open')})")
     if status.kept_text:
-        parts.append(f"{status.kept_text} ({key_of('log.open')})")
-    return " · ".join(parts)
+        rest.append(f"{status.kept_text} ({key_of('log.open')})")
+    return (" · ".join([*parts, count, *rest]), " · ".join([*parts, *rest]))
 
 
 def show_clock(epoch_s: float | None, now_local: datetime) -> str:
