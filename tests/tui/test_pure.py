@@ -330,7 +330,7 @@ def test_the_header_says_what_waits_each_kind_by_its_name(
 @pytest.mark.parametrize("unsent", [0, 291])
 def test_the_header_says_which_platform_this_is(cells: int, note: str, unsent: int) -> None:
     status = Status(
-        40_213, complete=True, synced_at=0.0, offline=False, syncing=False, unsent=unsent, gaps=1
+        40_213, complete=True, synced_at=0.0, offline=False, syncing=False, unsent=unsent
     )
     line = build_header(
         place="127.0.0.1:18471 · jonas",

@@ -26,7 +26,7 @@ async def test_help_shows_every_key_and_the_users_own(
     async with running_app(server, settings, size=(120, 120)) as app:
         await app.press("?")
         await app.until_shown(
-            "Archive assets that are not archived", "Favourites can be shown", "ctrl+r"
+            "Archive assets that are not archived", "Favorites can be shown", "ctrl+r"
         )
         await app.press("escape")
         await app.until_shown("open data")

@@ -79,7 +79,9 @@ def _freshness(status: Status | None, note: str, now_local: datetime) -> Sequenc
         rest.append(f"incomplete ({key_of('log.open')})")
     if status.kept_text:
         rest.append(f"{status.kept_text} ({key_of('log.open')})")
-    return (" · ".join([*parts, count, *rest]), " · ".join([*parts, *rest]))
+    return tuple(
+        " · ".join(each) for each in ([*parts, count, *rest], [*parts, *rest], rest) if each
+    )
 
 
 def show_clock(epoch_s: float | None, now_local: datetime) -> str:
