@@ -199,16 +199,19 @@ def wait_command(
     style: Format,
 ) -> None:
     """Wait until new assets (state:draft) are ready or failed."""
+    if deadline is not None and style is Format.JSON:
+        deadline.answer = b"[]\n"
     targets = read_targets(assets, query, reads=True)
     if deadline is not None:
         deadline.doing = "still looking for the assets"
     try:
         ids = invocation.run(lambda library: find_targets(library, targets), deadline=deadline)
     except TimeIsUp:
-        _print([], style)  # a program reads an answer; none of them is known to be ready
+        # A program reads an answer; none of them is known to be ready.
+        _answer([], style, deadline)
         raise
     if not ids:  # it was said; a script that waits for nothing has asked for something else
-        _print([], style)
+        _answer([], style, deadline)
         leave(exits.NOT_FOUND)
     _wait(invocation, ids, deadline, style)
 
@@ -248,9 +251,10 @@ def _wait(
         raise
     records = [settled[each] for each in ids if each in settled]
     if style is Format.TABLE or len(records) == len(ids):
-        _print(records, style)
+        _answer(records, style, deadline)
     else:  # a program is told of all of them, in the state that each is in
-        _print(invocation.run(partial(_read_all, ids=ids, settled=settled), offline=True), style)
+        known = invocation.run(partial(_read_all, ids=ids, settled=settled), offline=True)
+        _answer(known, style, deadline)
     for record in records:
         if record.asset.state == AssetState.FAILED:
             reason = record.asset.failure_reason or "the platform gave no reason"
@@ -322,6 +326,12 @@ async def wait_for(
         async with anyio.create_task_group() as group:
             for asset_id in ids:
                 group.start_soon(wait_one, asset_id)
+
+
+def _answer(records: list[Record], style: Format, deadline: Deadline | None) -> None:
+    if deadline is not None:
+        deadline.answer = b""
+    _print(records, style)
 
 
 def _print(records: list[Record], style: Format) -> None:

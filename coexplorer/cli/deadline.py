@@ -42,10 +42,12 @@ class Deadline:
         seconds: How long that is.
         doing: What the command does now, as the beginning of a sentence; or what returns that, from
             whichever thread asks.
+        answer: What a program still has to read if the process is cut off.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        self.answer = b""
         self.doing: str | Callable[[], str] = "still reading what was asked for"
         self._ends_at = time.monotonic() + seconds
         self._timer: threading.Timer | None = None
@@ -89,10 +91,11 @@ class Deadline:
         end_programs()
         line = f"coexplorer: {self.sentence}\n".encode()
         # Nobody may read there, and the end must not wait for them either.
-        with contextlib.suppress(OSError, ValueError):
-            number = sys.stderr.fileno()
-            if select.select([], [number], [], 0)[1]:
-                os.write(number, line)
+        for stream, text in ((sys.stdout, self.answer), (sys.stderr, line)):
+            with contextlib.suppress(OSError, ValueError):
+                number = stream.fileno()
+                if text and select.select([], [number], [], 0)[1]:
+                    os.write(number, text)
         os._exit(exits.TIMED_OUT)
 
 

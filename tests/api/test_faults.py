@@ -24,6 +24,7 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.models import AssetId, AwsSource, Dialect, NewAsset, SearchRequest, Secret
 from tests.api.conftest import IMPATIENT, connect
+from tests.support.patience import stretched
 from tests.support.server import OLD, RAW
 
 ASSET = f"/api/v1/data_assets/{RAW}"
@@ -230,7 +231,7 @@ async def test_archiving_without_any_reply_has_an_unknown_outcome(
 
 async def test_a_silent_platform_is_given_up_after_a_while(server: DemoServer) -> None:
     server.faults.add(FaultKind.SILENCE, "GET", "data_assets/*", times=1)
-    timeouts = Timeouts(read_s=0.05)
+    timeouts = Timeouts(read_s=stretched(0.2))
     token = Secret(server.users[0].token)
     async with Client(server.url, token, timeouts=timeouts, patience=IMPATIENT) as client:
         assert (await client.get(A1)).id == RAW

@@ -232,7 +232,7 @@ def test_the_time_is_over_while_a_list_does_not_end() -> None:
     reader, writer = os.pipe()
     try:
         done = subprocess.run(
-            program_command("wait", "-", "--timeout", "1"),
+            program_command("wait", "-", "--timeout", "1", "-o", "json"),
             env={**os.environ, "CODEOCEAN_DOMAIN": "http://127.0.0.1:9", "CODEOCEAN_TOKEN": "x"},
             stdin=reader,
             capture_output=True,
@@ -245,6 +245,7 @@ def test_the_time_is_over_while_a_list_does_not_end() -> None:
         os.close(writer)
     assert done.returncode == TIMED_OUT, done.stderr
     assert "still reading what was asked for after 1 s" in done.stderr
+    assert done.stdout == "[]\n", "a program has an answer to read, too"
 
 
 @pytest.mark.parametrize("state", ["archiving", "DATA_ASSET_STATE_PENDING", 7, True, {}, ["ready"]])

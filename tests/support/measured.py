@@ -1,7 +1,8 @@
-"""Which tests coverage measures: each once, with its first parameters.
+"""Which tests coverage measures: one that costs much only with its first parameters.
 
-Measuring takes as much CPU as two thirds of what it measures, and what a test reaches with its
-other parameters, or on the other event loop, are nearly always the same lines.
+Measuring takes as much CPU as two thirds of what it measures. What a test that runs a server, the
+app, a mount or a program reaches with its other parameters are nearly always the same lines, and
+what any test reaches on the other event loop, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import pytest
 ENVIRONMENT = "COVERAGE_PROCESS_CONFIG"
 """What lets programs that are started be measured, too."""
 
+_COSTLY = {"mount", "app", "slow"}
+_SERVERS = {"server", "legacy_server"}
 _measured = pytest.StashKey[bool]()
 
 
@@ -28,11 +31,13 @@ class _Tracer(Protocol):
 
 
 def choose_measured(items: list[pytest.Item]) -> None:
-    """Note of each test whether it is measured."""
+    """Note of each test whether it is measured; `tests.support.lanes` has marked them."""
     seen: set[str] = set()
     for item in items:
         test = item.nodeid.partition("[")[0]
-        item.stash[_measured] = test not in seen
+        marks = {mark.name for mark in item.iter_markers()}
+        costly = marks & _COSTLY or _SERVERS & set(getattr(item, "fixturenames", ()))
+        item.stash[_measured] = test not in seen or not (costly or "second_loop" in marks)
         seen.add(test)
 
 
