@@ -120,6 +120,24 @@ async def test_choices_stand_under_the_field_that_is_in_use_alone(
         await app.until(lambda: not [e for e in editor.query(Choices) if e.display], "gone")
 
 
+async def test_each_wrong_value_is_told_at_its_field_until_it_is_right(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("e")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
+        await app.press(*["tab"] * 7, "x", "tab", "y")
+        for key in ("enter", "ctrl+s"):
+            await app.press(key)
+            await app.until_shown("it must be a number", "it must be a date such as")
+        await app.press("backspace", "5")
+        await app.until_gone("it must be a number")
+        await app.until_shown("it must be a date such as")
+        await app.press("tab", "ctrl+u", "enter")
+        await app.until(lambda: app.stored(OUTSIDE).custom_metadata.get("age") == 5, "saved")
+        assert app.main.state.editing is None
+
+
 async def test_a_new_asset_is_given_metadata(server: DemoServer, settings: Settings) -> None:
     (server.make_bucket("my-bucket") / "reads.txt").write_text("ACGT")
     async with running_app(server, settings) as app:

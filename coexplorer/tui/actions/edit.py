@@ -177,8 +177,9 @@ def keep_draft(screen: Workbench, mine: Fields) -> None:
 
 def press_save(screen: Workbench) -> None:
     """Save what is in the fields."""
-    if screen.state.editing is not None:
-        save(screen, screen.state.editing.editor.mine)
+    editing = screen.state.editing
+    if editing is not None and editing.editor.check():
+        save(screen, editing.editor.mine)
 
 
 def press_leave(screen: Workbench) -> None:

@@ -20,8 +20,9 @@ from coexplorer.fields import (
     field_named,
     replace_values,
 )
+from coexplorer.lenient_json import decode_json
 from coexplorer.library.validate import tidy_fields
-from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_value
 from coexplorer.text import clean, fit
 from coexplorer.tui.columns import Role
 from coexplorer.tui.facts import LABEL
@@ -112,6 +113,7 @@ class FieldsEditor(Vertical):
     FieldsEditor Horizontal { height: auto; }
     FieldsEditor .label { width: 13; height: 1; }
     FieldsEditor Field { width: 1fr; }
+    FieldsEditor .wrong { height: 1; }
     """
 
     def __init__(
@@ -136,6 +138,10 @@ class FieldsEditor(Vertical):
         # Held, not looked up: they may be asked for before they are there, and once they are gone.
         self._choices = {row.name: Choices() for row in self._rows if self._is_completed(row)}
         self._widgets = {row.name: self._build_field(row) for row in self._rows}
+        self._wrong = {row.name: Lines() for row in self._rows if row.kind is FieldKind.KEY}
+        for line in self._wrong.values():
+            line.add_class("wrong")
+            line.display = False
 
     @staticmethod
     def _is_completed(row: EditableField) -> bool:
@@ -166,6 +172,8 @@ class FieldsEditor(Vertical):
                 label.show([((fit(clean(field.title), LABEL - 1) + " ", Role.LABEL),)])
                 yield label
                 yield self._widgets[field.name]
+            if field.name in self._wrong:
+                yield self._wrong[field.name]
             if field.name in self._choices:
                 yield self._choices[field.name]
 
@@ -255,8 +263,35 @@ class FieldsEditor(Vertical):
         return widget.text if isinstance(widget, DescriptionArea) else widget.value
 
     def save(self) -> None:
-        """Say that the fields are to be saved."""
-        self.post_message(FieldsEntered(self.mine))
+        """Say that the fields are to be saved, if they can be."""
+        if self.check():
+            self.post_message(FieldsEntered(self.mine))
+
+    def check(self) -> bool:
+        """Tell whether the keys' values can be sent; mark each that can't, until it is right."""
+        wrong = [name for name in self._wrong if self._mark(name)]
+        if wrong:
+            self.focus_field(wrong[0])
+        return not wrong
+
+    def _mark(self, name: str) -> bool:
+        """Say at a key's field what is wrong with its text, and what it takes; tell whether."""
+        mistake = self._find_mistake(field_named(name), self._text(name))
+        if mistake:
+            self._wrong[name].show([((f"{' ' * LABEL}it {mistake}", Role.BAD),)])
+        self._wrong[name].display = bool(mistake)
+        return bool(mistake)
+
+    def _find_mistake(self, row: EditableField, text: str) -> str:
+        of_schema = self._schema.find(row.part or "")
+        if of_schema is None or text == self._shown[row.name] or not text.strip():
+            return ""
+        before = decode_json((row.text_of(self._start) or "null").encode())
+        try:
+            read_value(of_schema, text, before)
+        except MetadataMistake as mistake:
+            return clean(str(mistake))
+        return ""
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Keep the draft."""
@@ -275,6 +310,8 @@ class FieldsEditor(Vertical):
         row = field_named(event.field)
         if row.kind is FieldKind.KEY:
             of_schema = self._schema.find(row.part or "")
+            if self._wrong[event.field].display:
+                self._mark(event.field)
             choices, span = offer_values(of_schema, event.text, event.cursor)
             self._offer(event.field, choices, of=event.text, span=span)
 
