@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
+from http import HTTPStatus
 from typing import Final
 
 import anyio
@@ -284,7 +285,8 @@ class Attacher:
         await load.note(arrived)
         if not left:
             return
-        load.note_not_arrived(left)
+        if attached is not None or not error.outcome_unknown:
+            load.note_not_arrived(left)
         if len(todo) == 1 or not _may_be_for_one(error):
             await load.fail(left, error)
             return
@@ -441,7 +443,9 @@ def _leave_alone(entry: Entry, present: AttachedAsset) -> EntryOutcome:
 
 def _may_be_for_one(error: ApiError) -> bool:
     """Tell whether a request may have failed as a whole for the sake of one asset."""
-    return error.status is not None and (_is_of_one(error) or isinstance(error, PlatformFault))
+    # Other statuses of a platform in trouble would meet each of them, after as long a wait.
+    fails = isinstance(error, PlatformFault) and error.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    return _is_of_one(error) or fails
 
 
 def _is_of_one(error: ApiError) -> bool:

@@ -289,3 +289,17 @@ async def test_an_undo_does_not_stop_at_a_workstation_that_is_over(
     shown = await library.changes.plan_undo()
     assert shown.about == first.batch_id
     assert states(await library.changes.undo()) == {DERIVED: "applied"}
+
+
+async def test_where_nobody_can_look_a_lost_reply_stays_unknown_and_is_sent_again(
+    library: Library, server: DemoServer
+) -> None:
+    panel = server.faults.add(404, "GET", "capsules/*/app_panel", message="Not Found")
+    server.faults.add(FaultKind.LOST, *POST)
+    report = await attach(library, DERIVED, where=CAPSULE)
+    assert states(report) == {DERIVED: "unknown"}
+    server.faults.clear()
+    server.faults.add(404, "GET", "capsules/*/app_panel", message="Not Found")
+    done = await library.changes.resume(report.batch_id)
+    assert states(done) == {DERIVED: "unchanged"}
+    assert panel.struck
