@@ -342,7 +342,7 @@ def _read_quickly(sources: tuple[TokenSource, ...]) -> Secret | None:
     """Return the token, if it stands in a file or came with the settings; None: it may not."""
     for source in sources:
         is_here = isinstance(source, GivenToken) or (
-            isinstance(source, TokenFile) and source.path.is_file()
+            isinstance(source, TokenFile) and os.path.isfile(source.path)  # noqa: PTH113 - never raises
         )
         if is_here:
             with contextlib.suppress(ConfigError):  # said where it is used
