@@ -273,7 +273,7 @@ def check_run(run: Computation, *, failed_too: bool = False) -> None:
         code = f" with exit code {run.exit_code}" if run.exit_code else ""
         raise Refused(
             f"{_name(run)} ended as {how}{code}",
-            hint="--failed-too captures what it has left behind",
+            hint="if you want what it has left behind, say so (--failed-too)",
         )
 
 

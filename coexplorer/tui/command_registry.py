@@ -393,7 +393,7 @@ COMMANDS: tuple[Command, ...] = (
         "asset.create",
         "New asset",
         ("N",),
-        "Fill in a form for a new asset, then watch it become ready or fail.",
+        "Choose what a new asset is made from, fill in a form, then watch it become ready.",
         Group.NEW,
         danger=Danger.CHANGES,
         why_disabled=needs_library,

@@ -134,7 +134,7 @@ async def test_a_creation_is_done_once_or_its_form_keeps_what_was_typed(
     ensure_sample_buckets(server.data)
     async with running_app(server, settings) as app:
         server.faults.add(fault, "POST", "data_assets")
-        await app.press("N")
+        await app.press("N", "enter")
         await app.until_shown("New asset")
         for name, text in (
             ("name", "new one"),

@@ -25,7 +25,7 @@ async def test_an_asset_is_made_from_a_bucket_and_watched_until_it_is_ready(
 ) -> None:
     ensure_sample_buckets(server.data)
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await app.until_shown("New asset", "S3 bucket", "[x] index the data")
         await app.press("ctrl+s")
         await app.until_shown("bucket: where are the files?")
@@ -46,7 +46,7 @@ async def test_a_failed_creation_says_its_reason_and_secrets_stay_secret(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await app.until_shown("New asset")
         await fill(app, name="new one", bucket="no-such-bucket", key="AKIA0", secret="topsecret0")
         assert "topsecret0" not in app.text()
@@ -130,11 +130,11 @@ async def test_a_form_is_asked_about_before_what_was_typed_is_gone(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await app.until_shown("New asset", "open data", "ctrl+s send")
         await app.press("escape")
         await app.until_gone("New asset")
-        await app.press("N")
+        await app.press("N", "enter")
         await fill(app, name="new one")
         await app.press("escape")
         await app.until_shown("leave without sending?")
@@ -173,7 +173,7 @@ async def test_a_form_that_was_being_filled_in_is_offered_again_without_its_secr
     ensure_sample_buckets(server.data)
     forms = Memory(settings.journal_path).forms
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await fill(app, name="new one", bucket=SAMPLE_PUBLIC, prefix=SAMPLE_PREFIX)
         await app.press("tab", "tab", "tab", "space")
         await fill(app, secret="topsecret0")
@@ -198,7 +198,7 @@ async def test_a_form_that_is_thrown_away_is_not_offered_again(
 ) -> None:
     forms = Memory(settings.journal_path).forms
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await fill(app, name="new one")
         assert forms.take()
         await app.press("escape")
@@ -212,7 +212,7 @@ async def test_a_tab_leaves_the_tags_unless_a_tag_goes_on_from_what_is_typed(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await app.until_shown("New asset")
         await fill(app, tags="keep, phys")  # ecephys holds it
         await app.until_shown("ecephys")
@@ -229,7 +229,7 @@ async def test_a_form_comes_back_in_the_field_it_was_in(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await fill(app, name="new one", prefix="a/")
         await app.settle()
     async with running_app(server, settings) as app:
@@ -238,3 +238,43 @@ async def test_a_form_comes_back_in_the_field_it_was_in(
         await app.until_shown("New asset")
         await app.type("b")
         await app.until_shown("a/b")
+
+
+@pytest.mark.command("asset.create", "form.submit")
+async def test_the_results_of_a_run_are_captured_and_shared(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("N")
+        await app.until_shown("new asset from", "results of a run", "the marked assets")
+        await app.press("r")
+        await app.until_shown("results of which capsule or pipeline?", "Spike sorting")
+        await app.type("spike")
+        await app.press("enter")
+        await app.until_shown("which run?", "Run 42", "succeeded")
+        await app.type("42")
+        await app.press("enter")
+        await app.until_shown("New asset from run Run 42", "only this part", "share with")
+        assert "S3 bucket" not in app.text()
+        await fill(app, name="sorted", path="no/such")
+        await app.press("ctrl+s")
+        await app.until_shown("there is no 'no/such'")
+        assert server.requests("POST", "*/data_assets") == []
+        field = next(each for each in app.app.screen.query(Field) if each.field_name == "path")
+        app.app.screen.set_focus(field)
+        await app.press("ctrl+u")
+        await fill(app, sharing="everyone:viewer")
+        await app.press("ctrl+s")
+        await app.until_shown("sorted is ready")
+    made = next(asset for asset in server.store.assets() if asset.name == "sorted")
+    assert (made.type, made.everyone) == ("result", "viewer")
+
+
+async def test_a_source_that_is_not_there_is_said_and_opens_no_form(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        for key, told in (("w", "this is no cloud workstation"), ("c", "combining takes two")):
+            await app.press("N", key)
+            await app.until_shown(told)
+            assert "New asset from" not in app.text()

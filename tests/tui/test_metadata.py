@@ -141,7 +141,7 @@ async def test_each_wrong_value_is_told_at_its_field_until_it_is_right(
 async def test_a_new_asset_is_given_metadata(server: DemoServer, settings: Settings) -> None:
     (server.make_bucket("my-bucket") / "reads.txt").write_text("ACGT")
     async with running_app(server, settings) as app:
-        await app.press("N")
+        await app.press("N", "enter")
         await app.until_shown("New asset", "subject id *")
         await app.type("New one")
         await app.press(*["tab"] * 4)

@@ -101,7 +101,7 @@ async def open_question(app: Running) -> None:
 
 
 async def open_form(app: Running) -> None:
-    await app.press("N")
+    await app.press("N", "enter")
     await app.until_shown("bucket")
 
 

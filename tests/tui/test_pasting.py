@@ -53,7 +53,7 @@ def by_keys(*keys: str, shown: str = "") -> Open:
 
 def in_form(name: str) -> Open:
     async def open_it(app: Running) -> None:
-        await app.press("N")
+        await app.press("N", "enter")
         await app.until_shown("New asset")
         await to_field(app, name)
 

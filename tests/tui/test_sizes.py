@@ -41,7 +41,7 @@ async def show_conflict(app: Running) -> None:
 
 
 async def show_form(app: Running) -> None:
-    await app.press("N")
+    await app.press("N", "enter")
     await app.until_shown("New asset", "name", "mount", "tags")
     for _ in range(8):
         await app.press("tab")

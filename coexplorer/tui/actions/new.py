@@ -12,19 +12,29 @@ from coexplorer.tui.actions.plans import carry_out
 
 if TYPE_CHECKING:
     from coexplorer.library.drafts import FormDraft
+    from coexplorer.tui.new_from import NewFrom
     from coexplorer.tui.workbench import Action, Workbench
 
 
 async def create(screen: Workbench) -> None:
-    """Open the form; it stays until the asset is ready or failed, or is left before."""
-    await fill_in(screen)
+    """Ask what it is made from, then open the form.
+
+    That stays until the asset is ready or failed, or is left before.
+    """
+    from coexplorer.tui.actions.sources import choose_source  # noqa: PLC0415  needed here only
+
+    made_of = await choose_source(screen)
+    if made_of is not None:
+        await fill_in(screen, made_of=made_of)
 
 
-async def fill_in(screen: Workbench, draft: FormDraft | None = None) -> None:
+async def fill_in(
+    screen: Workbench, draft: FormDraft | None = None, made_of: NewFrom | None = None
+) -> None:
     """Open the form, with what was typed already if anything was."""
     from coexplorer.tui.screens.create import CreateScreen  # noqa: PLC0415  needed here only
 
-    made = await screen.app.push_screen_wait(CreateScreen(screen.library, draft))
+    made = await screen.app.push_screen_wait(CreateScreen(screen.library, draft, made_of))
     if made is not None:
         screen.feeds.list.load(go_to=made.asset.id)
 

@@ -26,15 +26,27 @@ from coexplorer.fields import (
 )
 from coexplorer.library.drafts import FormDraft
 from coexplorer.library.library import Library
-from coexplorer.library.results import ReadyProgress
+from coexplorer.library.results import EditResult, ReadyProgress
 from coexplorer.metadata import UNKNOWN
-from coexplorer.models import AwsSource, NewAsset, Record, Secret
+from coexplorer.models import (
+    AssetSource,
+    AwsSource,
+    CombinedSource,
+    ComputationSource,
+    GcpSource,
+    NewAsset,
+    Record,
+    Secret,
+    WorkstationSource,
+)
+from coexplorer.sharing import parse_changes
 from coexplorer.text import clean
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
 from coexplorer.tui.metadata_text import offer_values, read_key
+from coexplorer.tui.new_from import NewFrom, read_from
 from coexplorer.tui.screens.base import OPEN, CommandScreen
 from coexplorer.tui.tag_text import find_tag_at, fit_values, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
@@ -47,6 +59,8 @@ from coexplorer.tui.widgets.prompt import Prompt
 from coexplorer.written import join_lines, trim, unwrap
 
 MOST_TAGS = 20
+
+_PATH_LABELS = {"run": "only this part", "workstation": "folder of it"}
 
 
 class CreateScreen(CommandScreen[Record | None]):
@@ -63,7 +77,12 @@ class CreateScreen(CommandScreen[Record | None]):
     CreateScreen #told { height: auto; max-height: 4; }
     """
 
-    def __init__(self, library: Library, draft: FormDraft | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        draft: FormDraft | None = None,
+        made_of: NewFrom | None = None,
+    ) -> None:
         super().__init__()
         texts = draft.texts if draft is not None else {}
         switched = draft.switched if draft is not None else {}
@@ -78,6 +97,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._first = draft.field if draft is not None else "name"
         self._tags: list[str] = []
         self._made: Record | None = None
+        self._shared: list[EditResult] = []
         self.busy = False
         self._rows = {
             each.name: field(
@@ -88,16 +108,24 @@ class CreateScreen(CommandScreen[Record | None]):
             for each in SETS_LAST
         }
         self._texts = texts
+        self._from = made_of or read_from(texts)
+        google = self._from.kind == "gcp"
         self._schema = UNKNOWN
         self._keys: dict[str, FormField] = {}
         self._choices = Choices()
-        self._bucket = field("bucket", "S3 bucket")
-        self._prefix = field("prefix", "S3 prefix")
+        self._bucket = field("bucket", "Google bucket" if google else "S3 bucket")
+        self._prefix = field("prefix", "folder in it" if google else "S3 prefix")
         self._external = toggle("external", "keep on external storage")
         self._index = toggle("index", "index the data", on=True)
         self._public = toggle("public", "the bucket is public")
-        self._key = FormField("key", "access key id", secret=True)
-        self._secret = FormField("secret", "secret access key", secret=True)
+        key, secret = (
+            ("client id", "client secret") if google else ("access key id", "secret access key")
+        )
+        self._key = FormField("key", key, secret=True)
+        self._secret = FormField("secret", secret, secret=True)
+        self._path = field("path", _PATH_LABELS.get(self._from.kind, "folder"))
+        self._failed = toggle("failed", "even if the run has failed")
+        self._sharing = field("sharing", "share with")
         self._told = Lines(id="told")
         self._rule, self._metadata = Rule(), Vertical(id="metadata")
         self._prompt = Prompt()
@@ -112,19 +140,31 @@ class CreateScreen(CommandScreen[Record | None]):
                 yield self._choices
                 yield from self._source_rows
                 yield self._metadata
+                yield self._sharing
             yield self._told
             yield self._prompt
             yield self._footer
 
     @property
     def _source_rows(self) -> tuple[FormField | Toggle, ...]:
-        toggles = self._external, self._index, self._public
-        return self._bucket, self._prefix, *toggles, self._key, self._secret
+        match self._from.kind:
+            case "run":
+                return self._path, self._failed
+            case "workstation":
+                return (self._path,)
+            case "combine":
+                return ()
+            case "gcp":
+                return self._bucket, self._prefix, self._key, self._secret
+            case "s3":
+                toggles = self._external, self._index, self._public
+                return self._bucket, self._prefix, *toggles, self._key, self._secret
 
     @property
     def _plain_fields(self) -> tuple[FormField, ...]:
         """The fields that hold no secret."""
-        return *self._rows.values(), self._bucket, self._prefix, *self._keys.values()
+        source = (self._bucket, self._prefix, self._path)
+        return *self._rows.values(), *source, *self._keys.values(), self._sharing
 
     def on_mount(self) -> None:
         """Begin with the name, or where the draft was left."""
@@ -136,7 +176,9 @@ class CreateScreen(CommandScreen[Record | None]):
 
     def on_resize(self) -> None:
         """Fit to the width."""
-        self._rule.show_title("New asset")
+        self._rule.show_title(
+            f"New asset from {clean(self._from.title)}" if self._from.title else "New asset"
+        )
 
     def _show_keys(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
@@ -195,7 +237,9 @@ class CreateScreen(CommandScreen[Record | None]):
         texts = {row.field.field_name: row.value for row in self._plain_fields if row.value}
         if texts:
             switched = {row.switch_name: row.on for row in self.query(Toggle)}
-            memory.save_form(texts, switched, getattr(self.focused, "field_name", "name"))
+            memory.save_form(
+                texts | self._from.texts, switched, getattr(self.focused, "field_name", "name")
+            )
         else:
             memory.forms.drop()
 
@@ -208,30 +252,46 @@ class CreateScreen(CommandScreen[Record | None]):
         """Read the form; the library judges the editable fields.
 
         Raises:
-            InvalidField: There is no bucket, or only one of the two keys.
+            InvalidField: There is no bucket, or only one of the two keys, or no folder.
         """
-        bucket = trim(self._bucket.value).removeprefix("s3://").strip("/")
-        if not bucket:
-            raise InvalidField("bucket", "where are the files?")
-        key, secret = unwrap(self._key.value), unwrap(self._secret.value)
-        if bool(key) != bool(secret):
-            raise InvalidField("secret" if key else "key", "the two keys belong together")
+        source = self._read_source()
         values = {each.name: self._value_of(each) for each in SETS_LAST if each.name != "name"}
         fields = build_new_fields(self._rows["name"].value.strip(), values)
         for name, row in self._keys.items():
             value = read_key(field_named(name), row.value, Fields(""), self._schema)
             fields = replace_values(fields, {name: value} if value is not None else {})
-        return NewAsset(
-            **msgspec.structs.asdict(fields),
-            source=AwsSource(
-                bucket=bucket,
-                prefix=trim(self._prefix.value),
-                keep_on_external_storage=self._external.on,
-                index_data=self._index.on,
-                public=self._public.on,
-                access_key_id=Secret(key) if key else None,
-                secret_access_key=Secret(secret) if secret else None,
-            ),
+        return NewAsset(**msgspec.structs.asdict(fields), source=source)
+
+    def _read_source(self) -> AssetSource:
+        path = self._path.value.strip()
+        match self._from.kind:
+            case "run":
+                return ComputationSource(self._from.id, path)
+            case "workstation":
+                return WorkstationSource(self._from.id, path)
+            case "combine":
+                return CombinedSource(self._from.ids)
+            case "s3" | "gcp":
+                return self._read_bucket()
+
+    def _read_bucket(self) -> AwsSource | GcpSource:
+        bucket = trim(self._bucket.value).removeprefix("s3://").removeprefix("gs://").strip("/")
+        if not bucket:
+            raise InvalidField("bucket", "where are the files?")
+        key, secret = unwrap(self._key.value), unwrap(self._secret.value)
+        if bool(key) != bool(secret):
+            raise InvalidField("secret" if key else "key", "the two keys belong together")
+        keys = Secret(key) if key else None, Secret(secret) if secret else None
+        if self._from.kind == "gcp":
+            return GcpSource(bucket, trim(self._prefix.value), *keys)
+        return AwsSource(
+            bucket=bucket,
+            prefix=trim(self._prefix.value),
+            keep_on_external_storage=self._external.on,
+            index_data=self._index.on,
+            public=self._public.on,
+            access_key_id=keys[0],
+            secret_access_key=keys[1],
         )
 
     def _value_of(self, field: EditableField) -> Value:
@@ -248,8 +308,16 @@ class CreateScreen(CommandScreen[Record | None]):
         try:
             self._tell("asking the platform…", Role.DIM)
             asked = self._read()
+            typed = self._sharing.value.strip()
+            sharing = parse_changes(typed) if typed else None
             self.coexplorer.memory.forms.drop()  # the journal has it, before it is sent
-            self._made = await self._library.changes.create(asked)
+            self._shared.clear()
+            self._made = await self._library.changes.create(
+                asked,
+                sharing=sharing,
+                shared=self._shared.append,
+                failed_too=self._failed.on,
+            )
             self._show_keys()
             self._tell(
                 "created: the platform is reading the files; you can leave with "
@@ -269,6 +337,9 @@ class CreateScreen(CommandScreen[Record | None]):
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
         else:
             self._made = record
+            if self._shared and self._shared[0].error is not None:
+                again = await self._library.changes.share_again(self._shared[0])
+                self._shared[:] = [again]
             self._tell_end(record)
         finally:
             self.busy = False
@@ -298,6 +369,10 @@ class CreateScreen(CommandScreen[Record | None]):
             )
         else:
             self._tell(f"{asset.name} is ready; {key_of('screen.close')} leaves", Role.GOOD)
+            for result in self._shared:
+                why = result.error.message if result.error is not None else result.lacking
+                if why:
+                    self._tell(f"{asset.name} is ready, but not shared as asked: {why}", Role.BAD)
 
     @property
     def _typed(self) -> bool:
