@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "stats": ("stats", "Count assets and bytes by type, owner, tag, month, …"),
         "duplicates": ("stats", "Find assets that look alike."),
         "lineage": ("lineage", "Show what an asset was made from, and what from it."),
+        "uses": ("uses", "List the capsules and pipelines that use assets."),
     },
     "Change": {
         "edit": ("edit", "Change names, descriptions, tags, metadata and mount folders."),
@@ -109,6 +110,7 @@ ALIASES = {
     **dict.fromkeys(("check", "diagnose", "diagnostics", "debug"), "doctor"),
     **dict.fromkeys(("browse", "web"), "open"),
     **dict.fromkeys(("du", "usage", "df"), "stats"),
+    **dict.fromkeys(("used-by", "usedby", "users"), "uses"),
     **dict.fromkeys(("version",), "--version"),
 }
 """What people type who know other programs → what it is called here; only a hint."""

@@ -99,6 +99,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer lineage 6b2be3dc --tree --depth 5", "over five steps"),
         ("coexplorer lineage 6b2be3dc --mermaid", "a flowchart for a Markdown page"),
     ),
+    "uses": (
+        ("coexplorer uses 6b2be3dc", "which capsules and pipelines it is attached to"),
+        ("coexplorer uses 'tag:raw' 'used:never' -o csv", "of all matches, for a spreadsheet"),
+    ),
     "sync": (("coexplorer sync", "read all assets again"),),
     "log": (
         ("coexplorer log -n 5", "the last five changes"),

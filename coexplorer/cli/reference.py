@@ -30,7 +30,7 @@ and, for up to ten names, for older ones that were given the name since; among m
 thousand with a similar name one may be missed, so scripts should give ids.
 `--query 'id:ID is:any'` always means the id.
 
-Commands that only look (`show`, `files`, `get`, `lineage`, `open`) take the beginning of a
+Commands that only look (`show`, `files`, `get`, `lineage`, `uses`, `open`) take the beginning of a
 name, or a shorter one of an id, too, if it fits only one asset, and say which one that is.
 
 `-` reads a list from standard input. A line is one name or id, whole; several on one line are

@@ -14,7 +14,7 @@ from coexplorer.cli.row_kinds import Values, time_text
 from coexplorer.sharing import kind_of, list_members, title_of
 
 if TYPE_CHECKING:
-    from coexplorer.computations import AttachedAsset, Computation
+    from coexplorer.computations import AttachedAsset, Capsule, Computation
     from coexplorer.fields import Fields
     from coexplorer.library.entries import Entry
     from coexplorer.library.plans import PlanItem
@@ -107,6 +107,18 @@ def attached_values(attached: AttachedAsset, name: str, workplace: str) -> Value
         "kind": attached.kind or None,
         "accessible": attached.accessible,
         "workplace": workplace,
+    }
+
+
+def use_values(asset_id: AssetId, name: str, capsule: Capsule) -> Values:
+    """Return that a capsule or pipeline uses an asset."""
+    return {
+        "id": asset_id,
+        "name": name or None,
+        "workplace": f"{capsule.kind}/{capsule.id}",
+        "workplace_name": capsule.name or None,
+        "owner": capsule.owner_email or capsule.owner or None,
+        "last_accessed": time_text(capsule.last_accessed),
     }
 
 

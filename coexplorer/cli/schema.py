@@ -246,6 +246,21 @@ ATTACHED = RowKind(
 )
 
 
+USE = RowKind(
+    "use",
+    ("uses",),
+    (
+        _ID,
+        Key("name", Holds.TEXT, "The asset's name; null: not known here.", nullable=True),
+        _WORKPLACE,
+        Key("workplace_name", Holds.TEXT, "What uses it, by name.", nullable=True),
+        Key("owner", Holds.TEXT, "Who owns that.", nullable=True),
+        Key("last_accessed", Holds.TIME, "When that was last opened.", nullable=True),
+    ),
+    id_key="id",
+)
+
+
 SHARE = RowKind(
     "share",
     ("stats",),
@@ -420,6 +435,7 @@ KINDS = (
     ENTRY,
     ACCESS,
     ATTACHED,
+    USE,
     SHARE,
     DUPLICATE,
     RELATIVE,

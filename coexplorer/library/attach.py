@@ -364,6 +364,8 @@ class _Load:
         await context.settle_together(outcomes)
         for each in outcomes:
             entry, error = self._entries[each.entry_id], self.results[each.entry_id].error
+            if entry.asset_id is not None:
+                context.uses.pop(entry.asset_id, None)
             if error is None:
                 context.bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
             else:

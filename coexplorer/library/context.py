@@ -44,6 +44,7 @@ from coexplorer.query import Query
 
 if TYPE_CHECKING:
     from coexplorer.api import Client  # imported late: it brings httpx
+    from coexplorer.library.uses import Uses
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,6 +102,7 @@ class Context:
         self._opened_at = time.time()
         self.tell: Callable[[str], None] = _log.warning
         self.hear_answers: Callable[[], None] | None = None
+        self.uses: dict[AssetId, Uses] = {}
         self._unkept: dict[AssetId, Record] = {}  # read again, but the catalog can't be written
         self._connect = connect
         self._client: Client | None = None

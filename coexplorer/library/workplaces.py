@@ -10,8 +10,8 @@ import contextlib
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -28,7 +28,10 @@ from coexplorer.errors import AmbiguousAsset, NotFound, PlatformTooOld, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.named_assets import is_whole_id
 from coexplorer.library.permissions import find_user
-from coexplorer.models import is_asset_id
+from coexplorer.models import AssetId, is_asset_id
+
+if TYPE_CHECKING:
+    from coexplorer.library.uses import Uses
 
 SHORTEST_ID: Final = 6
 """Characters of the beginning of an id that are enough."""
@@ -172,6 +175,26 @@ class WorkplaceFinder:
     async def attached(self, workplace: Workplace) -> tuple[AttachedAsset, ...]:
         """Return what is attached to a workplace now; of a computation, what was at its start."""
         return await (await self._context.client()).workplaces.attached(workplace)
+
+    async def uses(
+        self,
+        ids: Sequence[AssetId],
+        *,
+        progress: Callable[[int], None] | None = None,
+        trust_s: float | None = None,
+    ) -> Mapping[AssetId, Uses]:
+        """Return which capsules and pipelines use assets, of those that this user may see.
+
+        A failure is part of the answer, and never raised.
+
+        Args:
+            ids: The assets; two searches each, a few assets at a time.
+            progress: Told how many were answered, after each.
+            trust_s: Ask again for what was answered longer ago; None: never in this session.
+        """
+        from coexplorer.library.uses import find_uses  # noqa: PLC0415 - lists need none of it
+
+        return await find_uses(self._context, ids, progress=progress, trust_s=trust_s)
 
     async def find_session(self, found: FoundWorkplace) -> FoundWorkplace:
         """Return this user's workstation that runs in a capsule; `found` where there is none.

@@ -82,6 +82,7 @@ SOURCES = {
     "entry": (("log",),),
     "share": (("stats",),),
     "attached asset": (("attached", SESSION),),
+    "use": (("uses", RAW),),
     "duplicate": (("duplicates",),),
     "relative": (("lineage", RAW),),
     "profile": (("profiles",),),

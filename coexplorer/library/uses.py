@@ -1,0 +1,169 @@
+"""What uses an asset: the capsules and pipelines that it is attached to.
+
+The platform finds them by a search for the asset's id, one of capsules and one of pipelines, and
+lists only what this user may see. A search that failed is told as unknown: it never counts as
+"nothing uses it".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from coexplorer.computations import Capsule, CapsuleSearch, WorkplaceKind
+from coexplorer.errors import ApiError, PlatformTooOld
+from coexplorer.library.context import Context
+from coexplorer.library.reading_each import read_each
+from coexplorer.library.refusals import concerns_all
+from coexplorer.models import AssetId
+from coexplorer.text import cut_word
+
+KINDS: Final = (WorkplaceKind.CAPSULE, WorkplaceKind.PIPELINE)
+
+ASKED_UNBIDDEN: Final = 20
+"""Of so many assets a plan tells what uses them without being asked to."""
+
+_ROWS: Final = 1000
+_MOST_PAGES: Final = 3
+"""Pages of one search that are read: who uses it that often is well known by then."""
+_KEPT: Final = 10_000
+_SHOWN: Final = 5
+
+
+class Uses(msgspec.Struct, frozen=True, kw_only=True):
+    """What uses an asset, of what this user may see.
+
+    Attributes:
+        found: Capsules and pipelines, the one used last first.
+        unknown: Why there is no answer, by what was searched for; empty: all was answered.
+        more: Why there may be more than was found; empty: that is all.
+        asked_at: When the platform was asked, in epoch seconds.
+    """
+
+    found: tuple[Capsule, ...] = ()
+    unknown: Mapping[WorkplaceKind, ApiError] = msgspec.field(default_factory=dict)
+    more: str = ""
+    asked_at: float = 0.0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both searches were answered to the end."""
+        return not (self.unknown or self.more)
+
+
+async def find_uses(
+    context: Context,
+    ids: Sequence[AssetId],
+    *,
+    progress: Callable[[int], None] | None = None,
+    trust_s: float | None = None,
+) -> dict[AssetId, Uses]:
+    """Return what uses each of several assets; asks about a few at a time.
+
+    Whole answers are kept for the session, until something is attached or detached here.
+
+    Args:
+        context: What the session's modules share.
+        ids: The assets.
+        progress: Told how many were answered, after each.
+        trust_s: Ask again for what was answered longer ago; None: never.
+    """
+    finder = _Finder(context)
+    known = {
+        asset_id: kept
+        for asset_id in ids
+        if (kept := context.uses.get(asset_id)) is not None
+        and (trust_s is None or 0 <= time.time() - kept.asked_at < trust_s)
+    }
+    todo = [asset_id for asset_id in dict.fromkeys(ids) if asset_id not in known]
+
+    def hear(count: int) -> None:
+        if progress is not None:
+            progress(len(known) + count)
+
+    answers = await read_each(todo, finder.find, hear)
+    found = {
+        asset_id: _unknown(answer) if isinstance(answer, ApiError) else answer
+        for asset_id, answer in answers.items()
+    }
+    return {asset_id: known.get(asset_id) or found[asset_id] for asset_id in ids}
+
+
+class _Finder:
+    """Asks about assets, and about a kind no more that the platform is too old for."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._too_old: dict[WorkplaceKind, PlatformTooOld] = {}
+
+    async def find(self, asset_id: AssetId) -> Uses:
+        """Ask what uses an asset.
+
+        Raises:
+            ApiError: It would meet every other asset, too.
+        """
+        found: dict[str, Capsule] = {}
+        unknown: dict[WorkplaceKind, ApiError] = dict(self._too_old)
+        more = ""
+        for kind in (each for each in KINDS if each not in unknown):
+            try:
+                more = await self._search(kind, asset_id, found) or more
+            except ApiError as error:
+                if concerns_all(error):
+                    raise
+                if isinstance(error, PlatformTooOld):
+                    self._too_old[kind] = error
+                unknown[kind] = error
+        rows = sorted(found.values(), key=lambda each: each.last_accessed or 0, reverse=True)
+        uses = Uses(found=tuple(rows), unknown=unknown, more=more, asked_at=time.time())
+        if uses.is_whole and len(self._context.uses) < _KEPT:
+            self._context.uses[asset_id] = uses
+        return uses
+
+    async def _search(
+        self, kind: WorkplaceKind, asset_id: AssetId, into: dict[str, Capsule]
+    ) -> str:
+        """Add what one search finds to a dict; return why there may be more."""
+        client = await self._context.client()
+        walk = client.workplaces.iter_pages(kind, CapsuleSearch(query=asset_id), limit=_ROWS)
+        pages = 0
+        async for page in walk:
+            into |= {each.id: each for each in page}
+            pages += 1
+            if pages == _MOST_PAGES and not walk.finished:
+                return f"only the first {_MOST_PAGES} pages of {kind} were read"
+        if walk.incomplete is not None:
+            return str(walk.incomplete)
+        return "the platform listed some that can't be read" if walk.left_out else ""
+
+
+def _unknown(error: ApiError) -> Uses:
+    return Uses(unknown=dict.fromkeys(KINDS, error), asked_at=time.time())
+
+
+def describe_uses(uses: Uses) -> str:
+    """Return in one line what uses an asset (pure)."""
+    parts = []
+    if uses.found:
+        shown = [f"{each.kind.word} {cut_word(each.name)!r}" for each in uses.found[:_SHOWN]]
+        left = len(uses.found) - len(shown)
+        parts.append(f"used by {', '.join(shown)}{f' and {left:,} more' if left else ''}")
+        if uses.more:
+            parts.append(f"there may be more: {uses.more}")
+    elif uses.more:
+        parts.append(f"what uses it is not known: {uses.more}")
+    elif not uses.unknown:
+        parts.append("nothing that you can see uses it")
+    parts += describe_unknown(uses)
+    return "; ".join(parts)
+
+
+def describe_unknown(uses: Uses) -> list[str]:
+    """Return a sentence for each search that was not answered, or one for both (pure)."""
+    told = {kind: error.message for kind, error in uses.unknown.items()}
+    if len(told) == len(KINDS) and len(set(told.values())) == 1:
+        return [f"what uses it is not known: {next(iter(told.values()))}"]
+    return [f"which {kind} use it is not known: {message}" for kind, message in told.items()]
