@@ -22,7 +22,7 @@ from coexplorer.text import cut_word
 if TYPE_CHECKING:
     from coexplorer.cli.row_kinds import Values
     from coexplorer.library import Library
-    from coexplorer.library.uses import Uses
+    from coexplorer.library.used_by import Uses
     from coexplorer.models import AssetId
 
 _NEW_S = 0.0

@@ -44,7 +44,7 @@ from coexplorer.query import Query
 
 if TYPE_CHECKING:
     from coexplorer.api import Client  # imported late: it brings httpx
-    from coexplorer.library.uses import Uses
+    from coexplorer.library.used_by import Uses
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -8,20 +8,16 @@ lists only what this user may see. A search that failed is told as unknown: it n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
-
-import msgspec
 
 from coexplorer.computations import Capsule, CapsuleSearch, WorkplaceKind
 from coexplorer.errors import ApiError, PlatformTooOld
 from coexplorer.library.context import Context
 from coexplorer.library.reading_each import read_each
 from coexplorer.library.refusals import concerns_all
+from coexplorer.library.used_by import SEARCHED, Uses
 from coexplorer.models import AssetId
-from coexplorer.text import cut_word
-
-KINDS: Final = (WorkplaceKind.CAPSULE, WorkplaceKind.PIPELINE)
 
 ASKED_UNBIDDEN: Final = 20
 """Of so many assets a plan tells what uses them without being asked to."""
@@ -30,28 +26,6 @@ _ROWS: Final = 1000
 _MOST_PAGES: Final = 3
 """Pages of one search that are read: who uses it that often is well known by then."""
 _KEPT: Final = 10_000
-_SHOWN: Final = 5
-
-
-class Uses(msgspec.Struct, frozen=True, kw_only=True):
-    """What uses an asset, of what this user may see.
-
-    Attributes:
-        found: Capsules and pipelines, the one used last first.
-        unknown: Why there is no answer, by what was searched for; empty: all was answered.
-        more: Why there may be more than was found; empty: that is all.
-        asked_at: When the platform was asked, in epoch seconds.
-    """
-
-    found: tuple[Capsule, ...] = ()
-    unknown: Mapping[WorkplaceKind, ApiError] = msgspec.field(default_factory=dict)
-    more: str = ""
-    asked_at: float = 0.0
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether both searches were answered to the end."""
-        return not (self.unknown or self.more)
 
 
 async def find_uses(
@@ -108,7 +82,7 @@ class _Finder:
         found: dict[str, Capsule] = {}
         unknown: dict[WorkplaceKind, ApiError] = dict(self._too_old)
         more = ""
-        for kind in (each for each in KINDS if each not in unknown):
+        for kind in (each for each in SEARCHED if each not in unknown):
             try:
                 more = await self._search(kind, asset_id, found) or more
             except ApiError as error:
@@ -141,29 +115,4 @@ class _Finder:
 
 
 def _unknown(error: ApiError) -> Uses:
-    return Uses(unknown=dict.fromkeys(KINDS, error), asked_at=time.time())
-
-
-def describe_uses(uses: Uses) -> str:
-    """Return in one line what uses an asset (pure)."""
-    parts = []
-    if uses.found:
-        shown = [f"{each.kind.word} {cut_word(each.name)!r}" for each in uses.found[:_SHOWN]]
-        left = len(uses.found) - len(shown)
-        parts.append(f"used by {', '.join(shown)}{f' and {left:,} more' if left else ''}")
-        if uses.more:
-            parts.append(f"there may be more: {uses.more}")
-    elif uses.more:
-        parts.append(f"what uses it is not known: {uses.more}")
-    elif not uses.unknown:
-        parts.append("nothing that you can see uses it")
-    parts += describe_unknown(uses)
-    return "; ".join(parts)
-
-
-def describe_unknown(uses: Uses) -> list[str]:
-    """Return a sentence for each search that was not answered, or one for both (pure)."""
-    told = {kind: error.message for kind, error in uses.unknown.items()}
-    if len(told) == len(KINDS) and len(set(told.values())) == 1:
-        return [f"what uses it is not known: {next(iter(told.values()))}"]
-    return [f"which {kind} use it is not known: {message}" for kind, message in told.items()]
+    return Uses(unknown=dict.fromkeys(SEARCHED, error), asked_at=time.time())

@@ -31,7 +31,7 @@ from coexplorer.library.permissions import find_user
 from coexplorer.models import AssetId, is_asset_id
 
 if TYPE_CHECKING:
-    from coexplorer.library.uses import Uses
+    from coexplorer.library.used_by import Uses
 
 SHORTEST_ID: Final = 6
 """Characters of the beginning of an id that are enough."""

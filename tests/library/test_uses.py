@@ -12,7 +12,7 @@ from coexplorer.errors import Forbidden, PlatformTooOld, Unreachable
 from coexplorer.library import Library, open_library
 from coexplorer.library.attachments import Attaching
 from coexplorer.library.plans import Change
-from coexplorer.library.uses import describe_uses
+from coexplorer.library.used_by import describe_uses
 from coexplorer.models import AssetId
 from tests.library.conftest import OpenSession, build_settings, many_assets
 from tests.support.server import (
@@ -118,6 +118,7 @@ async def test_it_can_be_stopped_and_what_was_answered_is_kept(
             ids, progress=lambda count: scope.cancel() if count == 10 else None
         )
     assert scope.cancelled_caught
-    before = searches(server)
-    await library.workplaces.uses(ids)
-    assert searches(server) - before <= 60
+    heard: list[int] = []
+    await library.workplaces.uses(ids, progress=heard.append)
+    assert heard[0] > 10
+    assert heard[-1] == 40
