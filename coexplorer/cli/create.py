@@ -17,7 +17,7 @@ from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural
 from coexplorer.cli.metadata import meta_option, read_meta
 from coexplorer.cli.narration import Progress, tell_hint, warn, warn_once
-from coexplorer.cli.new_sources import Given, NewSource, build_placeholder, source_options
+from coexplorer.cli.new_sources import NewSource, SourceOptions, build_placeholder, source_options
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.query_words import QueryCommand
 from coexplorer.cli.session import Invocation, pass_invocation
@@ -93,7 +93,7 @@ def create_command(
     /,
     *,
     name: str,
-    given: Given,
+    given: SourceOptions,
     meta: tuple[str, ...],
     everyone: tuple[str, ...],
     users: tuple[str, ...],

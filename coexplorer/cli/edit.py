@@ -33,7 +33,7 @@ from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Fields, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.left_texts import Origin
+    from coexplorer.library.left_texts import Author
     from coexplorer.library.plans import Change, Plan
     from coexplorer.models import AssetId
 
@@ -244,7 +244,7 @@ def edit_as_text(
     """
     from coexplorer.library.plans import Plan
 
-    async def write(library: Library) -> tuple[str, Chosen, list[str], Origin]:
+    async def write(library: Library) -> tuple[str, Chosen, list[str], Author]:
         chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
         text = await library.changes.document(chosen.ids) if chosen.ids else ""
         unsent = await _find_unsent(library, chosen.ids)

@@ -17,7 +17,7 @@ from coexplorer.cli.narration import warn
 from coexplorer.config import find_paths
 from coexplorer.config.paths import ensure_private_dir
 from coexplorer.errors import FileTrouble, JournalError, explain_os
-from coexplorer.library.left_texts import Origin, TextLock, drop_same
+from coexplorer.library.left_texts import Author, TextLock, drop_same
 
 
 class EditedText:
@@ -31,7 +31,7 @@ class EditedText:
     """
 
     def __init__(
-        self, text: str, suffix: str, origin: Origin | None, *, left: Path | None = None
+        self, text: str, suffix: str, origin: Author | None, *, left: Path | None = None
     ) -> None:
         folder = find_paths().state_dir / "edits"
         name = str(left or "")

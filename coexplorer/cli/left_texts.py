@@ -21,20 +21,20 @@ from coexplorer.query import Flag, Query
 if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
     from coexplorer.library import Library
-    from coexplorer.library.left_texts import LeftText, Origin
+    from coexplorer.library.left_texts import Author, LeftText
     from coexplorer.models import AssetId
 
 _NAMED = 2
 """So many assets of a text are named in a list."""
 
 
-async def find_origin(library: Library) -> Origin:
+async def find_origin(library: Library) -> Author:
     """Say for which platform and user a text is written now."""
-    from coexplorer.library.left_texts import Origin
+    from coexplorer.library.left_texts import Author
 
     settings = library.settings
     mine = await library.assets.window(Query((Flag("any"), Flag("mine"))), limit=1)
-    return Origin(settings.platform, mine[0].owner if mine else "", settings.profile)
+    return Author(settings.platform, mine[0].owner if mine else "", settings.profile)
 
 
 def sweep_texts() -> None:
@@ -45,7 +45,7 @@ def sweep_texts() -> None:
         warn(f"removed a text that nobody has touched for {left_texts.KEPT_DAYS} days: {path}")
 
 
-def offer_left(ids: Sequence[AssetId], origin: Origin) -> None:
+def offer_left(ids: Sequence[AssetId], origin: Author) -> None:
     """Say that a text of the same assets was left before, before another one is begun."""
     chosen = frozenset(ids)
     left = [each for each in _list_own(origin)[0] if chosen & set(each.assets)]
@@ -66,7 +66,7 @@ def tell_resume(path: Path) -> str:
     return f"coexplorer edit --resume {shlex.quote(str(path))}"
 
 
-def print_left(origin: Origin) -> int:
+def print_left(origin: Author) -> int:
     """Print the texts that an editor left and that nothing was made of; return how many."""
     found, others = _list_own(origin)
     if len(found) > 1:
@@ -124,7 +124,7 @@ def find_left(invocation: Invocation, given: str) -> LeftText | None:
     return named
 
 
-def _list_own(origin: Origin) -> tuple[list[LeftText], list[LeftText]]:
+def _list_own(origin: Author) -> tuple[list[LeftText], list[LeftText]]:
     """Return the texts for a platform and user, and all others, newest first."""
     from coexplorer.library.left_texts import list_left
 
@@ -133,7 +133,7 @@ def _list_own(origin: Origin) -> tuple[list[LeftText], list[LeftText]]:
     return own, [each for each in left if not origin.is_same(each.origin)]
 
 
-def _check_origin(left: LeftText, here: Origin) -> LeftText:
+def _check_origin(left: LeftText, here: Author) -> LeftText:
     """Return a text that nobody knows the platform of, once the user says that it is this one.
 
     Raises:

@@ -48,7 +48,7 @@ client_id = …
 client_secret = …"""
 
 
-class Given(msgspec.Struct, frozen=True):
+class SourceOptions(msgspec.Struct, frozen=True):
     """What was given of these options."""
 
     bucket: str | None
@@ -171,7 +171,9 @@ def source_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def gather(*args: Any, **options: Any) -> Any:
-        given = Given(**{name: options.pop(name) for name in Given.__struct_fields__})
+        given = SourceOptions(
+            **{name: options.pop(name) for name in SourceOptions.__struct_fields__}
+        )
         return command(*args, given=given, **options)
 
     for option in reversed(_OPTIONS):
@@ -190,7 +192,7 @@ class NewSource:
         ConfigError: The file of keys is no good.
     """
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: SourceOptions) -> None:
         self._given = given
         _check(given)
         self._target = None if given.target is None else _read_target(given)
@@ -241,7 +243,7 @@ class NewSource:
         )
 
 
-def build_placeholder(given: Given, keys: Keys = (None, None)) -> AwsSource:
+def build_placeholder(given: SourceOptions, keys: Keys = (None, None)) -> AwsSource:
     """Return what is given of S3: a source like any other, which may hold nothing (pure)."""
     return AwsSource(
         bucket=given.bucket or "",
@@ -272,7 +274,7 @@ async def _find_session(library: Library, text: str | None) -> str:
     return session.workplace.id
 
 
-def _check(given: Given) -> None:
+def _check(given: SourceOptions) -> None:
     sources = [name for name in _SOURCES if _is_given(given, name)]
     if not sources:
         raise click.UsageError(
@@ -288,7 +290,7 @@ def _check(given: Given) -> None:
         raise click.UsageError("give either --keys-file or --ask-keys")
 
 
-def _is_given(given: Given, name: str) -> bool:
+def _is_given(given: SourceOptions, name: str) -> bool:
     return getattr(given, name) not in (None, False, ())
 
 
@@ -303,7 +305,7 @@ def _split(text: str) -> tuple[str, str]:
     return name.strip(), value
 
 
-def _read_target(given: Given) -> S3Target:
+def _read_target(given: SourceOptions) -> S3Target:
     text = (given.target or "").strip().removeprefix("s3://").strip("/")
     bucket, _, prefix = text.partition("/")
     if not bucket or ":" in bucket:
@@ -315,7 +317,7 @@ def _read_assets(assets: tuple[str, ...]) -> Targets | None:
     return read_targets(assets, None) if assets else None
 
 
-def _read_keys(given: Given) -> Keys:
+def _read_keys(given: SourceOptions) -> Keys:
     google = given.gcp is not None
     if given.ask_keys:
         first, second = (

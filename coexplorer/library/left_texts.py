@@ -37,7 +37,7 @@ _ORIGIN = "#! for "
 """Begins the line above what a text was made from that says whose it is."""
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Author(msgspec.Struct, frozen=True):
     """Whom a text was written for.
 
     Attributes:
@@ -57,7 +57,7 @@ class Origin(msgspec.Struct, frozen=True):
             return f"CODEOCEAN_DOMAIN={shlex.quote(self.platform)} coexplorer"
         return f"coexplorer --profile {shlex.quote(self.profile)}"
 
-    def is_same(self, other: Origin | None) -> bool:
+    def is_same(self, other: Author | None) -> bool:
         """Tell whether both are one platform and, as far as that is known, one user."""
         if other is None or self.platform != other.platform:
             return False
@@ -80,7 +80,7 @@ class LeftText(msgspec.Struct, frozen=True):
     at: float
     assets: tuple[AssetId, ...]
     before: str | None
-    origin: Origin | None = None
+    origin: Author | None = None
     names: tuple[str, ...] = ()
 
 
@@ -96,7 +96,7 @@ class TextLock:
         OSError: It can't be written.
     """
 
-    def __init__(self, path: Path, before: str, origin: Origin | None = None) -> None:
+    def __init__(self, path: Path, before: str, origin: Author | None = None) -> None:
         shown = _shown(path)
         ensure_private_dir(shown.parent)
         self._path = shown
@@ -186,12 +186,12 @@ def _read_left(path: Path) -> LeftText | None:
     return LeftText(path, path.stat().st_mtime, assets, before, origin, names)
 
 
-def _split_origin(kept: str) -> tuple[Origin | None, str]:
+def _split_origin(kept: str) -> tuple[Author | None, str]:
     """Return whose a text is, and what it was made from; earlier versions did not say whose."""
     first, _, rest = kept.partition("\n")
     if not first.startswith(_ORIGIN):
         return None, kept
     try:
-        return msgspec.json.decode(first.removeprefix(_ORIGIN), type=Origin), rest
+        return msgspec.json.decode(first.removeprefix(_ORIGIN), type=Author), rest
     except msgspec.MsgspecError:
         return None, rest

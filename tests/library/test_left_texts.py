@@ -7,7 +7,7 @@ import pytest
 
 from coexplorer.library.left_texts import (
     KEPT_DAYS,
-    Origin,
+    Author,
     TextLock,
     drop_same,
     list_left,
@@ -83,21 +83,21 @@ def test_of_tries_that_say_the_same_the_last_one_is_kept(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        (Origin("a", "u", "p"), Origin("a", "u", "q"), True),
-        (Origin("a", "u"), Origin("a", ""), True),
-        (Origin("a", "u"), Origin("b", "u"), False),
-        (Origin("a", "u"), Origin("a", "v"), False),
-        (Origin("a", "u"), None, False),
+        (Author("a", "u", "p"), Author("a", "u", "q"), True),
+        (Author("a", "u"), Author("a", ""), True),
+        (Author("a", "u"), Author("b", "u"), False),
+        (Author("a", "u"), Author("a", "v"), False),
+        (Author("a", "u"), None, False),
     ],
 )
 def test_a_text_is_of_one_platform_and_one_user_not_of_a_profile(
-    one: Origin, other: Origin | None, *, same: bool
+    one: Author, other: Author | None, *, same: bool
 ) -> None:
     assert one.is_same(other) is same
 
 
 def test_whose_a_text_is_is_kept_apart_from_what_it_was_made_from(tmp_path: Path) -> None:
-    origin = Origin("https://acme.codeocean.com", "jane@acme.org", "work")
+    origin = Author("https://acme.codeocean.com", "jane@acme.org", "work")
     path = leave(tmp_path, "a", BEFORE.replace("x", "y"))
     TextLock(path, BEFORE, origin).release()
     (left,) = list_left(tmp_path)
@@ -108,7 +108,7 @@ def test_the_same_words_for_another_platform_are_another_text(tmp_path: Path) ->
     changed = BEFORE.replace("x", "y")
     paths = [leave(tmp_path, name, changed) for name in "ab"]
     for path, platform in zip(paths, ("a", "b"), strict=True):
-        TextLock(path, BEFORE, Origin(platform)).release()
+        TextLock(path, BEFORE, Author(platform)).release()
     drop_same(tmp_path, paths[0])
     assert len(list_left(tmp_path)) == 2
 
@@ -122,4 +122,4 @@ def test_the_same_words_for_another_platform_are_another_text(tmp_path: Path) ->
     ],
 )
 def test_a_text_tells_how_the_program_is_called_for_it(profile: str, call: str) -> None:
-    assert Origin("https://acme.codeocean.com", "", profile).call == call
+    assert Author("https://acme.codeocean.com", "", profile).call == call
