@@ -16,6 +16,7 @@ from coexplorer.text import clean, clean_lines, diff_lines, width
 if TYPE_CHECKING:
     from coexplorer.fields import Fields
     from coexplorer.library.plans import FieldDiff, Plan, PlanItem
+    from coexplorer.library.used_by import Uses
 
 _NARROWEST, _WIDEST = 11, 32
 """Cells of the column of titles; a longer title, such as a long address, reaches into the next."""
@@ -101,9 +102,19 @@ def _describe_item(item: PlanItem) -> list[str]:
     lines = [f"{head}  {item.asset_id[:8]}{note}"]
     if item.loss is not None:
         lines.append(f"  {clean(_describe_files(item))}")
+    if item.uses is not None:
+        lines.append(_describe_uses(item.uses))
     if item.remark and not item.is_unsure:
         lines.append(f"  {clean(item.remark)}")
     return [*lines, *describe_fields(item.diff)]
+
+
+def _describe_uses(uses: Uses) -> str:
+    """Return what uses an asset; what is used, or not known, stands out."""
+    from coexplorer.library.used_by import describe_uses
+
+    text = f"  {clean(describe_uses(uses))}"
+    return text if uses.is_unused else click.style(text, fg="yellow")
 
 
 def describe_change(before: Fields, after: Fields) -> list[str]:

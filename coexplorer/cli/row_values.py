@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from coexplorer.library.plans import PlanItem
     from coexplorer.library.results import EditResult, SyncReport
     from coexplorer.library.runs import ResultsSize
+    from coexplorer.library.used_by import Uses
     from coexplorer.models import (
         Asset,
         AssetId,
@@ -143,6 +144,23 @@ def plan_values(item: PlanItem, files: str) -> Values:
         "gives_up": item.withdraws,
         "sent": item.is_sent,
         "note": item.remark or None,
+        **_plan_uses(item.uses),
+    }
+
+
+def _plan_uses(uses: Uses | None) -> Values:
+    """Return what uses an asset of a plan: nothing is only said where that is known."""
+    if uses is None:
+        return {"used_by": None, "use_not_known": None}
+    from coexplorer.library.used_by import describe_gap
+
+    found = [
+        {"workplace": f"{each.kind}/{each.id}", "workplace_name": each.name or None}
+        for each in uses.found
+    ]
+    return {
+        "used_by": None if uses.is_unknown else found,
+        "use_not_known": describe_gap(uses) or None,
     }
 
 

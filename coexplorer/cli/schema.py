@@ -137,6 +137,15 @@ PLAN = RowKind(
             " it seems to be that way already.",
             nullable=True,
         ),
+        Key(
+            "used_by",
+            Holds.OBJECTS,
+            "The capsules and pipelines that use it, of what you can see: `workplace`,"
+            " `workplace_name`; null: nobody asked (of archive and rm, up to 20 assets or"
+            " `--uses`), or it is not known.",
+            nullable=True,
+        ),
+        Key("use_not_known", Holds.TEXT, "Why `used_by` is not, or not all, known.", nullable=True),
     ),
     id_key="id",
 )

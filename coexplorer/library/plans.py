@@ -25,6 +25,7 @@ from coexplorer.library.entries import ATTACHING, RESTORED, Action, Entry, Entry
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
+from coexplorer.library.used_by import Uses
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_texts, show_field
 from coexplorer.models import AssetId, Record
@@ -32,6 +33,7 @@ from coexplorer.sharing import Roles, SharingChange, title_of
 from coexplorer.written import trim
 
 _ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
+_REMOVING = (Action.ARCHIVE, Action.DELETE)
 _SEEMS = {
     Action.ARCHIVE: "seems to be archived already",
     Action.UNARCHIVE: "seems not to be archived",
@@ -172,6 +174,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         roles: Their roles afterwards; likewise.
         note: What else is to be said of it: what of it is left alone, or that it can't be sent now.
         schema: Says how values of custom metadata are shown.
+        uses: What uses the asset, if it is archived or deleted; None: nobody has asked.
     """
 
     asset_id: AssetId
@@ -196,6 +199,7 @@ class PlanItem(msgspec.Struct, frozen=True):
     roles_before: Roles = {}
     roles: Roles = {}
     schema: MetadataSchema = UNKNOWN
+    uses: Uses | None = None
 
     @property
     def is_sent(self) -> bool:
@@ -283,6 +287,11 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(item for item in self.skipped if not item.needless)
 
     @property
+    def removed(self) -> list[AssetId]:
+        """The assets that it archives or deletes: what uses them matters."""
+        return [item.asset_id for item in self.todo if item.action in _REMOVING]
+
+    @property
     def losses(self) -> tuple[Loss, ...]:
         """What happens to the files of the assets to delete."""
         return tuple(item.loss for item in self.todo if item.loss is not None)
@@ -338,6 +347,17 @@ def _check_taken_away(records: Sequence[Record], change: Change, schema: Metadat
 def show_by(plan: Plan, schema: MetadataSchema) -> Plan:
     """Return a plan that shows custom metadata as the schema types them."""
     items = tuple(msgspec.structs.replace(item, schema=schema) for item in plan.items)
+    return msgspec.structs.replace(plan, items=items)
+
+
+def tell_uses(plan: Plan, found: Mapping[AssetId, Uses]) -> Plan:
+    """Return a plan that says what uses the assets that it archives or deletes."""
+    items = tuple(
+        msgspec.structs.replace(item, uses=found[item.asset_id])
+        if item.asset_id in found and not item.reason and item.action in _REMOVING
+        else item
+        for item in plan.items
+    )
     return msgspec.structs.replace(plan, items=items)
 
 

@@ -11,6 +11,15 @@ from coexplorer.computations import Capsule, WorkplaceKind
 from coexplorer.errors import ApiError
 from coexplorer.text import cut_word
 
+ASKED_UNBIDDEN: Final = 20
+"""Of so many assets a plan tells what uses them without being asked to."""
+
+WAIT_UNBIDDEN_S: Final = 10.0
+"""So long a plan waits for that; what is not answered by then is told as not known."""
+
+FRESH_S: Final = 60.0
+"""A plan asks again for what was answered longer ago."""
+
 SEARCHED: Final = (WorkplaceKind.CAPSULE, WorkplaceKind.PIPELINE)
 
 _SHOWN: Final = 5
@@ -30,6 +39,16 @@ class Uses(msgspec.Struct, frozen=True, kw_only=True):
     unknown: Mapping[WorkplaceKind, ApiError] = msgspec.field(default_factory=dict)
     more: str = ""
     asked_at: float = 0.0
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing can be said: nothing was found, and not all was answered."""
+        return not (self.found or self.is_whole)
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether all was answered, and nothing found."""
+        return self.is_whole and not self.found
 
     @property
     def is_whole(self) -> bool:
@@ -52,6 +71,12 @@ def describe_uses(uses: Uses) -> str:
         parts.append("nothing that you can see uses it")
     parts += describe_unknown(uses)
     return "; ".join(parts)
+
+
+def describe_gap(uses: Uses) -> str:
+    """Return why not all of it is known, in one line; empty: all is (pure)."""
+    more = [f"there may be more: {uses.more}"] if uses.more else []
+    return "; ".join([*more, *describe_unknown(uses)])
 
 
 def describe_unknown(uses: Uses) -> list[str]:

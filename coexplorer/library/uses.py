@@ -11,16 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import anyio
+
 from coexplorer.computations import Capsule, CapsuleSearch, WorkplaceKind
-from coexplorer.errors import ApiError, PlatformTooOld
+from coexplorer.errors import ApiError, PlatformTooOld, Unreachable
 from coexplorer.library.context import Context
 from coexplorer.library.reading_each import read_each
 from coexplorer.library.refusals import concerns_all
 from coexplorer.library.used_by import SEARCHED, Uses
 from coexplorer.models import AssetId
-
-ASKED_UNBIDDEN: Final = 20
-"""Of so many assets a plan tells what uses them without being asked to."""
 
 _ROWS: Final = 1000
 _MOST_PAGES: Final = 3
@@ -34,6 +33,7 @@ async def find_uses(
     *,
     progress: Callable[[int], None] | None = None,
     trust_s: float | None = None,
+    within_s: float | None = None,
 ) -> dict[AssetId, Uses]:
     """Return what uses each of several assets; asks about a few at a time.
 
@@ -44,26 +44,43 @@ async def find_uses(
         ids: The assets.
         progress: Told how many were answered, after each.
         trust_s: Ask again for what was answered longer ago; None: never.
+        within_s: Wait no longer; what is not answered by then is not known. None: no limit.
     """
     finder = _Finder(context)
-    known = {
-        asset_id: kept
-        for asset_id in ids
-        if (kept := context.uses.get(asset_id)) is not None
-        and (trust_s is None or 0 <= time.time() - kept.asked_at < trust_s)
-    }
+    known = recall_uses(context, ids, trust_s=trust_s)
     todo = [asset_id for asset_id in dict.fromkeys(ids) if asset_id not in known]
 
     def hear(count: int) -> None:
         if progress is not None:
             progress(len(known) + count)
 
-    answers = await read_each(todo, finder.find, hear)
+    late = Unreachable(f"the platform did not answer within {within_s or 0:.0f} s")
+    answers: dict[AssetId, Uses | ApiError] = dict.fromkeys(todo, late)
+    with anyio.move_on_after(within_s):
+        answers |= await read_each(todo, finder.find, hear)
+    answers |= finder.answered
     found = {
         asset_id: _unknown(answer) if isinstance(answer, ApiError) else answer
         for asset_id, answer in answers.items()
     }
     return {asset_id: known.get(asset_id) or found[asset_id] for asset_id in ids}
+
+
+def recall_uses(
+    context: Context, ids: Sequence[AssetId], *, trust_s: float | None = None
+) -> dict[AssetId, Uses]:
+    """Return what this session knows already of what uses assets; nobody is asked.
+
+    Args:
+        context: What the session's modules share.
+        ids: The assets; those that nothing is known of are missing in the answer.
+        trust_s: Leave out what was answered longer ago; None: leave out nothing.
+    """
+    now = time.time()
+    kept = {each: context.uses[each] for each in ids if each in context.uses}
+    if trust_s is None:
+        return kept
+    return {each: uses for each, uses in kept.items() if 0 <= now - uses.asked_at < trust_s}
 
 
 class _Finder:
@@ -72,6 +89,7 @@ class _Finder:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._too_old: dict[WorkplaceKind, PlatformTooOld] = {}
+        self.answered: dict[AssetId, Uses] = {}
 
     async def find(self, asset_id: AssetId) -> Uses:
         """Ask what uses an asset.
@@ -93,6 +111,7 @@ class _Finder:
                 unknown[kind] = error
         rows = sorted(found.values(), key=lambda each: each.last_accessed or 0, reverse=True)
         uses = Uses(found=tuple(rows), unknown=unknown, more=more, asked_at=time.time())
+        self.answered[asset_id] = uses
         if uses.is_whole and len(self._context.uses) < _KEPT:
             self._context.uses[asset_id] = uses
         return uses

@@ -182,6 +182,7 @@ class WorkplaceFinder:
         *,
         progress: Callable[[int], None] | None = None,
         trust_s: float | None = None,
+        within_s: float | None = None,
     ) -> Mapping[AssetId, Uses]:
         """Return which capsules and pipelines use assets, of those that this user may see.
 
@@ -191,10 +192,26 @@ class WorkplaceFinder:
             ids: The assets; two searches each, a few assets at a time.
             progress: Told how many were answered, after each.
             trust_s: Ask again for what was answered longer ago; None: never in this session.
+            within_s: Wait no longer; what is not answered by then is not known.
         """
         from coexplorer.library.uses import find_uses  # noqa: PLC0415 - lists need none of it
 
-        return await find_uses(self._context, ids, progress=progress, trust_s=trust_s)
+        return await find_uses(
+            self._context, ids, progress=progress, trust_s=trust_s, within_s=within_s
+        )
+
+    def known_uses(
+        self, ids: Sequence[AssetId], *, trust_s: float | None = None
+    ) -> Mapping[AssetId, Uses]:
+        """Return what this session knows already of what uses assets; nobody is asked.
+
+        Args:
+            ids: The assets; those that nothing is known of are missing in the answer.
+            trust_s: Leave out what was answered longer ago; None: leave out nothing.
+        """
+        from coexplorer.library.uses import recall_uses  # noqa: PLC0415 - lists need none of it
+
+        return recall_uses(self._context, ids, trust_s=trust_s)
 
     async def find_session(self, found: FoundWorkplace) -> FoundWorkplace:
         """Return this user's workstation that runs in a capsule; `found` where there is none.

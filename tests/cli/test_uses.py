@@ -2,6 +2,8 @@
 
 import pytest
 
+from coexplorer.cli import exits
+from tests.library.conftest import many_assets
 from tests.support.program import Program
 from tests.support.server import DERIVED, HIDDEN_CAPSULE, MY_CAPSULE, RAW
 
@@ -50,3 +52,48 @@ def test_bad_input_is_one_sentence(
 ) -> None:
     done = program("uses", *args)
     assert (done.code, told in done.err) == (code, True), done
+
+
+@pytest.mark.parametrize("command", ["archive", "rm --archive-first"])
+def test_a_plan_that_asks_names_what_uses_its_assets(program: Program, command: str) -> None:
+    asked = program(*command.split(), RAW, DERIVED, stdin="n\n")
+    assert asked.code == exits.USAGE  # nobody is there to say yes; the plan is told all the same
+    assert "used by" in asked.err
+    assert "pipeline 'Sort and curate'" in asked.err
+    assert "nothing that you can see uses it" in asked.err
+    rows = program.ok(*command.split(), RAW, DERIVED, "--dry-run", "-o", "json").json
+    raw, derived = ({row["id"]: row for row in rows}[each] for each in (RAW, DERIVED))
+    assert {
+        "workplace": f"capsules/{MY_CAPSULE}",
+        "workplace_name": "Spike sorting",
+    } in raw["used_by"]
+    assert (derived["used_by"], derived["use_not_known"]) == ([], None)
+    before = len(program.server.requests("POST", "*capsules/search"))
+    program.ok(*command.split(), RAW, "--dry-run", "--no-uses")
+    program.ok("archive", RAW, "-y")
+    assert len(program.server.requests("POST", "*capsules/search")) == before
+
+
+@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize("command", ["archive", "rm --archive-first"])
+def test_a_failure_is_told_as_not_known_and_stops_nothing(
+    program: Program, command: str, status: int
+) -> None:
+    for kind in ("capsules", "pipelines"):
+        program.server.faults.add(status, "POST", f"*{kind}/search")
+    (row,) = program.ok(*command.split(), DERIVED, "--dry-run", "-o", "json").json
+    assert row["used_by"] is None
+    assert "not known" in row["use_not_known"]
+    done = program.ok(*command.split(), DERIVED, "--uses", "-y")
+    assert "what uses it is not known" in done.err
+    assert "nothing that you can see" not in done.err
+
+
+def test_many_are_asked_about_only_on_request(program: Program) -> None:
+    ids = many_assets(program.server, 21)
+    told = program.ok("archive", *ids, "--dry-run")
+    assert "uses it" not in told.out
+    few = program.ok("archive", *ids[1:], "--dry-run").out
+    assert few.count("nothing that you can see uses it") == 20
+    told = program.ok("archive", *ids, "--uses", "-y")
+    assert "nothing that you can see uses 21 assets" in told.err
