@@ -156,6 +156,15 @@ class PlatformTooOld(Rejected):
     """The platform's version does not have what was asked for; the message says which has."""
 
 
+def tell_too_old(since: str, status: int | None = None) -> PlatformTooOld:
+    """Return the error of a platform that is older than a version."""
+    return PlatformTooOld(
+        f"this platform is too old for this: that takes version {since}",
+        hint="ask who runs the platform for an update",
+        status=status,
+    )
+
+
 class Conflict(ApiError):
     """409, or a write of unknown outcome that met somebody else's change."""
 

@@ -68,6 +68,7 @@ class Call(msgspec.Struct, frozen=True):
         rows: How many assets the answer holds at most, or as much as that many take.
         secrets: Texts inside `body` that no message and no log may show.
         since: The version of the platform that brought this call; empty: all have it.
+        wants: The oldest version of the platform that is to answer; empty: any.
     """
 
     method: str
@@ -81,6 +82,7 @@ class Call(msgspec.Struct, frozen=True):
     rows: int = 1
     secrets: tuple[Secret, ...] = ()
     since: str = ""
+    wants: str = ""
 
     def __repr__(self) -> str:
         """Leave the body out: a create carries AWS keys."""

@@ -160,6 +160,10 @@ class Client:
         """
         return await self._search.fetch_dialect()
 
+    async def is_before(self, version: str) -> bool:
+        """Tell whether the platform says that it is older than a version, such as ``4.2``."""
+        return await self._search.is_before(version)
+
     async def search(
         self,
         request: SearchRequest,

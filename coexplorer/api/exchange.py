@@ -156,6 +156,8 @@ class Exchange:
                 url = _with_params(url, call.params)
             first = url
             headers = {"Content-Type": "application/json"} if call.body is not None else {}
+            if call.wants:
+                headers["Min-Server-Version"] = call.wants
             while True:
                 request = self._http.build_request(
                     call.method,

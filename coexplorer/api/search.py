@@ -5,9 +5,11 @@ It is asked for once, and again when it stops fitting. Walking over all pages is
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 import anyio
+import msgspec
 
 from coexplorer.api import calls, wire
 from coexplorer.api.paging import PageStart
@@ -67,6 +69,29 @@ class Search:
             hint="check the domain: it should be a Code Ocean deployment",
             status=404,
         )
+
+    async def is_before(self, version: str) -> bool:
+        """Tell whether the platform says that it is older than a version; False: it says nothing.
+
+        It is asked to refuse a search for one row if it is; one that refuses that search anyway
+        says nothing.
+        """
+        dialect = self.dialect or await self.fetch_dialect()
+        deadline = self._transport.start_clock()
+        plain = calls.build_search(SearchRequest(), dialect, offset=0, limit=1)
+        call = msgspec.structs.replace(plain, wants=version)
+        try:
+            await self._transport.send(call, wire.parse_envelope, deadline=deadline)
+        except ApiError as error:
+            if error.status != HTTPStatus.BAD_REQUEST or error.by_page:
+                return False
+        else:
+            return False
+        try:
+            await self._transport.send(plain, wire.parse_envelope, deadline=deadline)
+        except ApiError:
+            return False
+        return True
 
     async def _ask_for_one(self, dialect: Dialect, deadline: float) -> None:
         """Ask for one row, and for another one where it is longer than any asset should be."""

@@ -28,7 +28,7 @@ from coexplorer.computations import (
     Workplace,
     WorkplaceKind,
 )
-from coexplorer.errors import ApiError, NotFound, PlatformTooOld, Rejected
+from coexplorer.errors import ApiError, NotFound, Rejected, tell_too_old
 from coexplorer.models import AssetId, FileUrls, Folder
 
 _OF_ROUTERS: Final = re.compile(
@@ -219,8 +219,4 @@ class Workplaces:
                     hint="fix what its message names, then try again",
                     status=refusal.status,
                 )
-        raise PlatformTooOld(
-            f"this platform is too old for this: that takes version {call.since}",
-            hint="ask who runs the platform for an update",
-            status=refusal.status,
-        )
+        raise tell_too_old(call.since, refusal.status)

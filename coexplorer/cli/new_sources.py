@@ -39,13 +39,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 Keys = tuple[Secret | None, Secret | None]
 
-_FORM: Final = """[default]
-aws_access_key_id = …
-aws_secret_access_key = …"""
-
-_FORM_GCP: Final = """[default]
-client_id = …
-client_secret = …"""
+_FORM: Final = "a line [default], and below it aws_access_key_id = … and aws_secret_access_key = …"
+_FORM_GCP: Final = "a line [default], and below it client_id = … and client_secret = …"
 
 
 class SourceOptions(msgspec.Struct, frozen=True):
@@ -128,7 +123,11 @@ _OPTIONS: Final = (
         help="Take the platform's input bucket (administrators).",
     ),
     click.option("--gcp", metavar="BUCKET", help="Take the files of a Google bucket."),
-    click.option("--from-computation", metavar="RUN", help="Capture the results of a run."),
+    click.option(
+        "--from-computation",
+        metavar="RUN",
+        help="Capture a run's results: its id, or the start.",
+    ),
     click.option("--path", metavar="PATH", help="Only this folder or file of the results."),
     click.option("--failed-too", is_flag=True, help="Capture even if the run has failed."),
     click.option(
@@ -211,7 +210,8 @@ class NewSource:
     async def _find_source(self, library: Library) -> AssetSource:
         given = self._given
         if given.from_computation is not None:
-            return ComputationSource(given.from_computation.strip(), given.path or "")
+            run = await library.runs.resolve(given.from_computation)
+            return ComputationSource(run, given.path or "")
         if given.from_workstation is not None:
             session = await _find_session(library, given.workstation)
             return WorkstationSource(session, given.from_workstation, given.run_script or "")
@@ -352,6 +352,6 @@ def load_keys(path: Path, section: str, *, google: bool = False) -> tuple[Secret
         # The parser's own message would quote the line, and with it a key.
         raise ConfigError(
             f"{path} has no {'Google' if google else 'AWS'} keys in section [{section}]",
-            hint=f"expected:\n{_FORM_GCP if google else _FORM}",
+            hint=f"expected: {_FORM_GCP if google else _FORM}",
         ) from None
     return first, second

@@ -153,7 +153,7 @@ async def find_runnable(library: Library, text: str) -> Workplace:
         NotFound: There is none.
         AmbiguousAsset: It fits several.
     """
-    found = await library.workplaces.find(text)
+    found = await library.workplaces.find(text, to_run=True)
     if found.workplace.kind is WorkplaceKind.COMPUTATION:
         raise Refused(
             f"{found.title} is a run itself", hint="name the capsule or the pipeline of it"

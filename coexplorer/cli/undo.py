@@ -40,10 +40,11 @@ _DRY_RUN = click.option(
 @click.command("undo")
 @click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
 @_DRY_RUN
+@click.option("-y", "--yes", is_flag=True, help="Accepted as elsewhere: an undo asks nothing.")
 @format_options(OUTCOME)
 @pass_invocation
 def undo_command(
-    invocation: Invocation, change: int | None, *, dry_run: bool, style: Format
+    invocation: Invocation, change: int | None, *, dry_run: bool, yes: bool, style: Format
 ) -> None:
     """Take back the last change, or CHANGE of the log, and say which that was.
 
@@ -53,6 +54,7 @@ def undo_command(
     platform can't be asked, nothing is taken back. If the last change failed, the one before it is
     named, not taken back. A delete can't be undone.
     """
+    del yes  # a script may give it to whatever changes something
     _reverse(invocation, change, "undo", dry_run=dry_run, style=style)
 
 

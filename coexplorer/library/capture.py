@@ -17,11 +17,13 @@ import msgspec
 from coexplorer.computations import Computation, ComputationState
 from coexplorer.errors import (
     ApiError,
+    Forbidden,
     InvalidField,
     NotFound,
     PlatformTooOld,
     Refused,
     Rejected,
+    tell_too_old,
 )
 from coexplorer.library.context import Context
 from coexplorer.models import (
@@ -41,6 +43,7 @@ from coexplorer.text import plural
 CAPSULE_ROOT: Final = Path("/root/capsule")
 """Where a workstation has its capsule: on other machines paths of a workstation mean nothing."""
 
+_OF_THE_KERNEL: Final = ("/proc", "/sys", "/dev")
 _FEWEST_PARTS: Final = 2
 _NAMED: Final = 5
 _SINCE: Final[Mapping[type[AssetSource], str]] = {
@@ -49,7 +52,15 @@ _SINCE: Final[Mapping[type[AssetSource], str]] = {
     CombinedSource: "3.1",
     WorkstationSource: "4.2",
 }
+_WHO_MAY: Final[Mapping[type[AssetSource], str]] = {
+    ComputationSource: "only who started a run, an owner of its capsule and administrators can"
+    " capture it; if you are one of them, your token lacks a right",
+    WorkstationSource: "only who started a workstation and administrators can capture its folders;"
+    " if you are one of them, your token lacks a right",
+}
 _SINCE_ENDPOINTS: Final = "4.1"
+_OLDEST: Final = "2.18"
+"""The first version of today's dialect."""
 
 
 def find_since(new: NewAsset) -> str:
@@ -78,12 +89,11 @@ def check_shape(new: NewAsset) -> None:
                 raise InvalidField("combine", "combining takes two different assets or more")
         case ComputationSource(id=run, path=path):
             _check_id("run", run)
-            if ".." in path.split("/"):
+            if ".." in path.split("/") or not path.isprintable():
                 raise InvalidField("path", f"a folder of the results, not {path!r}")
         case WorkstationSource(id=run, path=path):
             _check_id("workstation", run)
-            if not path.strip():
-                raise InvalidField("path", "which folder of the workstation?")
+            _check_folder(path)
 
 
 def _check_beside(new: NewAsset) -> None:
@@ -110,6 +120,14 @@ def _check_bucket(source: AwsSource | GcpSource) -> None:
     )
     if bool(keys[0]) is not bool(keys[1]):
         raise InvalidField("secret" if keys[0] else "key", "the two keys belong together")
+
+
+def _check_folder(path: str) -> None:
+    """Check the folder of a workstation; of another one than this, only its own words are known."""
+    if not path.strip():
+        raise InvalidField("path", "which folder of the workstation?")
+    if not path.isprintable():
+        raise InvalidField("path", f"no folder is called {path!r}")
 
 
 def _check_id(field: str, text: str) -> None:
@@ -150,11 +168,11 @@ class CaptureChecks:
             return new
         client = await self._context.client()
         dialect = client.dialect or await client.fetch_dialect()
-        if dialect is Dialect.LEGACY:
-            raise PlatformTooOld(
-                f"this platform is too old for this: that takes version {find_since(new)}",
-                hint="ask who runs the platform for an update",
-            )
+        since = find_since(new)
+        # One that is older makes an asset of something else, or one that fails.
+        is_old = since not in ("", _OLDEST) and await client.is_before(since)
+        if dialect is Dialect.LEGACY or is_old:
+            raise tell_too_old(since)
         match source:
             case ComputationSource():
                 await self._check_run(source, failed_too=failed_too)
@@ -226,6 +244,10 @@ class CaptureChecks:
         if run.is_over:
             raise Refused(f"the workstation {_name(run)} has ended, and its files with it")
         if run.id != self._here or not self._root.is_dir():
+            self._context.tell(
+                f"nobody can look from here whether {source.path!r} is in {_name(run)}:"
+                " if it is not, the asset will fail"
+            )
             return source
         path = await self._context.read(partial(_find_local, source.path))
         return msgspec.structs.replace(source, path=path)
@@ -289,6 +311,11 @@ def _find_local(text: str) -> str:
         Refused: There is nothing in it.
     """
     path = Path(text).expanduser().resolve()
+    if path == Path("/") or any(path.is_relative_to(each) for each in _OF_THE_KERNEL):
+        raise Refused(
+            f"{path} is the machine's own, and can't be captured",
+            hint=f"name a folder of yours, such as {CAPSULE_ROOT}/scratch/FOLDER",
+        )
     if not path.exists():
         raise NotFound(f"there is no {text!r} on this workstation", hint=f"that would be {path}")
     holds = path.is_file() or any(files for _, _, files in os.walk(path))
@@ -297,8 +324,10 @@ def _find_local(text: str) -> str:
     return str(path)
 
 
-def advise_on_age(new: NewAsset, error: ApiError) -> None:
-    """Let an error say from which version on such an asset can be made, if that may be why."""
+def explain_refusal(new: NewAsset, error: ApiError) -> None:
+    """Let an error say who may make such an asset, or from which version on, if that may be why."""
+    if isinstance(error, Forbidden) and not error.by_page:
+        error.hint = _WHO_MAY.get(type(new.source), error.hint)
     since = find_since(new)
     if since and isinstance(error, Rejected) and not isinstance(error, PlatformTooOld):
         told = f"platforms before version {since} can't do this"

@@ -11,7 +11,7 @@ import msgspec
 
 from coexplorer.errors import ApiError, CoexplorerError, Refused
 from coexplorer.fields import fields_of
-from coexplorer.library.capture import CaptureChecks, advise_on_age, tell_source
+from coexplorer.library.capture import CaptureChecks, explain_refusal, tell_source
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import NOT_THERE, Action, Entry, EntryDraft, Purpose, State
@@ -93,7 +93,7 @@ class Creator:
         except CoexplorerError as error:
             unknown = sent and isinstance(error, ApiError) and error.outcome_unknown
             if isinstance(error, ApiError):
-                advise_on_age(new, error)
+                explain_refusal(new, error)
             # It waits for nothing: the log does not keep what it takes to send it again.
             state = State.UNKNOWN if unknown else State.REFUSED
             await context.settle(entry, state, error=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -9,16 +10,27 @@ from typing import Final
 import anyio
 import msgspec
 
-from coexplorer.computations import Computation, NewRun, Workplace
-from coexplorer.errors import ApiError, NotFound
+from coexplorer.computations import (
+    CapsuleSearch,
+    Computation,
+    NewRun,
+    Workplace,
+    WorkplaceKind,
+)
+from coexplorer.errors import AmbiguousAsset, ApiError, NotFound, PlatformTooOld
 from coexplorer.library.context import Context
 from coexplorer.library.create import poll_waits
+from coexplorer.library.named_assets import is_whole_id
 from coexplorer.library.permissions import find_user
 from coexplorer.library.reading_each import read_each
-from coexplorer.models import AssetId
+from coexplorer.library.workplaces import BEGINNING
+from coexplorer.models import AssetId, is_asset_id
 
 MOST_FOLDERS: Final = 200
 """Folders of one run's results that are looked into to find their size."""
+
+MOST_LOOKED_THROUGH: Final = 50
+"""Capsules, and pipelines, whose runs are looked through for the beginning of an id."""
 
 _CLOCK_SLACK_S: Final = 120.0
 _LOOKS: Final = 3
@@ -86,6 +98,50 @@ class Runs:
                 hint="coexplorer runs CAPSULE lists the runs of a capsule, with their ids",
                 status=error.status,
             ) from None
+
+    async def resolve(self, text: str) -> str:
+        """Return the id of the run that somebody means.
+
+        Args:
+            text: Its id, or the beginning of that (6 characters or more): no search knows runs, so
+                those of this user's capsules and pipelines are looked through, as far as these were
+                used lately.
+
+        Raises:
+            NotFound: No run is called so.
+            AmbiguousAsset: It fits several.
+        """
+        text = text.strip()
+        if is_whole_id(text) or not is_asset_id(text) or not BEGINNING.fullmatch(text):
+            return text
+        client = await self._context.client()
+        with contextlib.suppress(NotFound):
+            return (await client.workplaces.computation(text)).id
+        found = await self._find_beginning(text.lower())
+        if len(found) > 1:
+            pairs = [(run.id, run.name) for run in found.values()]
+            raise AmbiguousAsset(text, pairs, "runs")
+        if not found:
+            raise NotFound(
+                f"no run of a capsule that you used lately has an id that begins with {text!r}",
+                hint="give its whole id; coexplorer runs CAPSULE lists the runs of a capsule",
+            )
+        return next(iter(found))
+
+    async def _find_beginning(self, beginning: str) -> dict[str, Computation]:
+        """Return the runs whose ids begin so, of the capsules that this user used last."""
+        workplaces = (await self._context.client()).workplaces
+        places: dict[AssetId, Workplace] = {}
+        for kind in (WorkplaceKind.CAPSULE, WorkplaceKind.PIPELINE):
+            request = CapsuleSearch(sort_field="last_accessed", descending=True)
+            with contextlib.suppress(PlatformTooOld):
+                page = await workplaces.search(kind, request, limit=MOST_LOOKED_THROUGH)
+                places |= {AssetId(each.id): each.workplace for each in page.results}
+        found = await read_each(
+            list(places), lambda place: workplaces.computations(places[place]), None
+        )
+        runs = [run for each in found.values() if isinstance(each, tuple) for run in each]
+        return {run.id: run for run in runs if run.id.lower().startswith(beginning)}
 
     async def measure(self, run_id: str) -> ResultsSize:
         """Return how large the results of a run are, as far as `MOST_FOLDERS` folders tell."""

@@ -24,11 +24,12 @@ from coexplorer.computations import (
     WorkplaceKind,
 )
 from coexplorer.config.environment import SESSION, find_session
-from coexplorer.errors import AmbiguousAsset, NotFound, PlatformTooOld, Refused
+from coexplorer.errors import AmbiguousAsset, NotFound, PlatformTooOld, Refused, tell_too_old
 from coexplorer.library.context import Context
 from coexplorer.library.named_assets import is_whole_id
 from coexplorer.library.permissions import find_user
-from coexplorer.models import AssetId, is_asset_id
+from coexplorer.models import AssetId, Dialect, is_asset_id
+from coexplorer.text import cut
 
 if TYPE_CHECKING:
     from coexplorer.library.used_by import Uses
@@ -39,12 +40,17 @@ SHORTEST_ID: Final = 6
 MOST_SUGGESTED: Final = 50
 """Capsules and pipelines that are offered for a part of a name."""
 
-_BEGINNING: Final = re.compile(rf"[0-9a-f][0-9a-f-]{{{SHORTEST_ID - 1},34}}", re.IGNORECASE)
+BEGINNING: Final = re.compile(rf"[0-9a-f][0-9a-f-]{{{SHORTEST_ID - 1},34}}", re.IGNORECASE)
+"""What may be the beginning of an id."""
 _SEARCHED: Final = (WorkplaceKind.CAPSULE, WorkplaceKind.PIPELINE)
 _ROWS: Final = 1000
 _MOST_PAGES: Final = 20
 """Pages that are read for the beginning of an id, which no search may know."""
 _HINTS: Final = 3
+_LONGEST_TOLD: Final = 80
+_SINCE_ALL: Final = "2.18"
+"""Before, the platform's API knows no capsules, pipelines and computations."""
+_SINCE_SEARCH: Final = "3.1"
 
 
 class FoundWorkplace(msgspec.Struct, frozen=True):
@@ -102,14 +108,20 @@ class WorkplaceFinder:
             NotFound: The platform does not know it.
         """
         session = self.here
-        if not is_asset_id(session):
+        if not session:
             raise Refused(
                 f"this is no cloud workstation: {SESSION} is not set",
                 hint="name a capsule, a pipeline or a workstation",
             )
+        if not is_asset_id(session):
+            raise Refused(
+                f"{SESSION} is {cut(session, _LONGEST_TOLD)!r}, which can't be an id",
+                hint="a workstation sets it itself; or name a capsule, a pipeline or a workstation",
+            )
         try:
             computation = await (await self._context.client()).workplaces.computation(session)
         except NotFound as error:
+            await self._ensure_not_legacy()
             raise NotFound(
                 f"the platform knows no workstation {session[:8]}, which {SESSION} names",
                 hint="it may be of another platform; coexplorer doctor shows which one is asked",
@@ -117,27 +129,37 @@ class WorkplaceFinder:
             ) from None
         return _of_computation(computation, here=session)
 
-    async def find(self, text: str) -> FoundWorkplace:
+    async def find(self, text: str, *, to_run: bool = False) -> FoundWorkplace:
         """Return the capsule, pipeline or computation that somebody means.
 
         Args:
             text: Its whole id, the beginning of that (6 characters or more), its whole name, or the
                 number in its address; a computation by its whole id.
+            to_run: What is meant can be run, so what is missing is a capsule or a pipeline.
 
         Raises:
             NotFound: There is none, or this user can't see it; the hint names similar ones.
             AmbiguousAsset: It fits several; holds them.
         """
         text = text.strip()
-        if is_whole_id(text) and (found := await self._get(text.lower())) is not None:
-            return found
+        if is_whole_id(text):
+            if (found := await self._get(text.lower())) is not None:
+                return found
+            await self._ensure_not_legacy()
         seen: dict[str, Capsule] = {}
         if text and not is_whole_id(text):
+            await self._ensure_not_legacy()
             try:
                 seen = await self._search(text)
             except PlatformTooOld as error:
-                error.hint = "give its whole id"
-                raise
+                if is_asset_id(text) and (found := await self._get(text)) is not None:
+                    return found
+                raise PlatformTooOld(
+                    f"this platform is too old to look for {cut(text, _LONGEST_TOLD)!r}:"
+                    f" that takes version {_SINCE_SEARCH}",
+                    hint="here only the whole id of a capsule is found: its web page shows it",
+                    status=error.status,
+                ) from None
         fitting = [each for each in seen.values() if _is_meant(each, text)]
         if len(fitting) == 1:
             return _of_capsule(fitting[0])
@@ -148,7 +170,7 @@ class WorkplaceFinder:
             found = await self._get(text)
             if found is not None:
                 return found
-        raise _tell_missing(text, list(seen.values()))
+        raise _tell_missing(text, list(seen.values()), to_run=to_run)
 
     async def suggest(self, part: str) -> list[Capsule]:
         """Return capsules and pipelines whose names have a part, the one used last first.
@@ -238,6 +260,16 @@ class WorkplaceFinder:
             raise AmbiguousAsset(found.name or found.workplace.id, pairs, "running workstations")
         return _of_computation(sessions[0], here=self.here) if sessions else found
 
+    async def _ensure_not_legacy(self) -> None:
+        """Check that the platform knows computations at all, where it has not found something.
+
+        Raises:
+            PlatformTooOld: It does not.
+        """
+        client = await self._context.client()
+        if (client.dialect or await client.fetch_dialect()) is Dialect.LEGACY:
+            raise tell_too_old(_SINCE_ALL)
+
     async def _get(self, workplace_id: str) -> FoundWorkplace | None:
         """Ask for what has an id, whatever it is."""
         client = await self._context.client()
@@ -252,14 +284,14 @@ class WorkplaceFinder:
     async def _search(self, text: str) -> dict[str, Capsule]:
         """Search for what may be meant by a text; what is returned need not be it."""
         queries = [_name_query(text)]
-        if _BEGINNING.fullmatch(text):
+        if BEGINNING.fullmatch(text):
             queries.append(f"id:{text}")
         if text.isdigit():
             queries.append(text)
         found: dict[str, Capsule] = {}
         for query in queries:
             found |= await self._walk(CapsuleSearch(query=query), pages=_MOST_PAGES)
-        if _BEGINNING.fullmatch(text) and not any(_is_meant(e, text) for e in found.values()):
+        if BEGINNING.fullmatch(text) and not any(_is_meant(e, text) for e in found.values()):
             everything = await self._walk(CapsuleSearch(), pages=_MOST_PAGES)
             found |= {key: each for key, each in everything.items() if _is_meant(each, text)}
         return found
@@ -298,7 +330,7 @@ def _of_computation(computation: Computation, *, here: str) -> FoundWorkplace:
 def _is_meant(capsule: Capsule, text: str) -> bool:
     if _compose(capsule.name) == _compose(text):
         return True
-    starts = _BEGINNING.fullmatch(text) and capsule.id.lower().startswith(text.lower())
+    starts = BEGINNING.fullmatch(text) and capsule.id.lower().startswith(text.lower())
     return bool(starts) or (text.isdigit() and capsule.slug == text)
 
 
@@ -313,14 +345,13 @@ def _name_query(text: str) -> str:
     return f'name:"{part}"' if part and '"' not in part else ""
 
 
-def _tell_missing(text: str, seen: Sequence[Capsule]) -> NotFound:
-    short = f"{text[:80]}…" if len(text) > 80 else text  # noqa: PLR2004 - a line of a terminal
+def _tell_missing(text: str, seen: Sequence[Capsule], *, to_run: bool) -> NotFound:
+    short = cut(text, _LONGEST_TOLD)
     hint = "give its whole name, its id, or the start of its id"
     similar = [each for each in seen if text and text.casefold() in each.name.casefold()]
     if similar:
         told = " or ".join(f"{each.name} ({each.id[:8]})" for each in similar[:_HINTS])
         more = ", or another one" if len(similar) > _HINTS else ""
         hint = f"did you mean {told}{more}?"
-    return NotFound(
-        f"there is no capsule, pipeline or workstation {short!r}, or you can't see it", hint=hint
-    )
+    what = "capsule or pipeline" if to_run else "capsule, pipeline or workstation"
+    return NotFound(f"there is no {what} {short!r}, or you can't see it", hint=hint)

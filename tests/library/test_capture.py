@@ -12,6 +12,7 @@ from coexplorer.computations import NewRun, Workplace, WorkplaceKind
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import (
+    AmbiguousAsset,
     ApiError,
     CoexplorerError,
     Forbidden,
@@ -19,7 +20,6 @@ from coexplorer.errors import (
     NotFound,
     PlatformTooOld,
     Refused,
-    Rejected,
 )
 from coexplorer.library import Library, open_library
 from coexplorer.library.capture import CaptureChecks
@@ -162,8 +162,9 @@ async def test_a_failed_run_is_captured_where_its_user_says_so(
 async def test_a_run_of_somebody_else_is_up_to_the_platform(
     library: Library, server: DemoServer
 ) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden) as caught:
         await library.changes.create(new_asset(ComputationSource(THEIR_RUN)), sharing=EVERYONE)
+    assert "who started a run, an owner of its capsule" in caught.value.hint
     made, shared = sorted(await library.log.entries(), key=lambda entry: entry.id)
     assert (made.state, shared.state) == (State.REFUSED, State.SKIPPED)
     assert shared.reason == "its asset was not made"
@@ -174,7 +175,9 @@ async def test_a_run_of_somebody_else_is_up_to_the_platform(
     ("version", "source", "since"),
     [
         ((4, 0), WorkstationSource(SESSION, "figures"), "4.2"),
+        ((3, 0), WorkstationSource(SESSION, "/nothere"), "4.2"),
         ((3, 0), CombinedSource((AssetId(OUTSIDE), AssetId("outside-2"))), "3.1"),
+        ((4, 0), AwsSource("lab", endpoint_name="store"), "4.1"),
     ],
 )
 async def test_a_platform_that_is_too_old_is_named(
@@ -184,9 +187,10 @@ async def test_a_platform_that_is_too_old_is_named(
         other = msgspec.structs.replace(server.store.get(OUTSIDE), id="outside-2")
         server.store.insert([other])
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
-            with pytest.raises(Rejected) as caught:
+            with pytest.raises(PlatformTooOld, match=f"version {since}"):
                 await library.changes.create(new_asset(source))
-    assert f"version {since}" in caught.value.hint
+            assert await library.log.entries() == []
+        assert server.requests("POST", "*/data_assets") == []
 
 
 async def test_the_oldest_platforms_are_not_asked(tmp_path: Path) -> None:
@@ -208,10 +212,29 @@ async def test_a_folder_of_this_workstation_is_named_as_it_is(
     folder.mkdir(parents=True)
     with pytest.raises(Refused, match="holds no files"):
         await checks.check(new_asset(WorkstationSource(SESSION, str(folder))))
+    for odd in ("/", "/proc/self", "/dev", "/root/../sys"):
+        with pytest.raises(Refused, match="the machine's own"):
+            await checks.check(new_asset(WorkstationSource(SESSION, odd)))
     (folder / "a.txt").write_text("a")
     winding = f"{tmp_path}/scratch/../scratch/figures/"
     new = await checks.check(new_asset(WorkstationSource(SESSION, winding)))
     assert new.source == WorkstationSource(SESSION, str(folder.resolve()))
+
+
+async def test_the_beginning_of_the_id_of_a_run_is_enough(
+    library: Library, server: DemoServer
+) -> None:
+    run = server.store.workshop.find_computation(FINISHED)
+    assert run is not None
+    ids = ["c667b0a8-1378-4e13-bd38-f38ea99343b6", "c667b0a9-1378-4e13-bd38-f38ea99343b6"]
+    server.store.workshop.insert([], [msgspec.structs.replace(run, id=each) for each in ids])
+    assert await library.runs.resolve(" C667b0a8 ") == ids[0]
+    for whole in (ids[1], FINISHED, "c667b"):
+        assert await library.runs.resolve(whole) == whole
+    with pytest.raises(AmbiguousAsset, match="several runs"):
+        await library.runs.resolve("c667b0a")
+    with pytest.raises(NotFound, match="begins with 'abcdef'"):
+        await library.runs.resolve("abcdef")
 
 
 async def test_combined_workstation_and_result_assets_arrive(

@@ -114,4 +114,28 @@ async def test_an_old_platform_says_what_it_needs(tmp_path: Path) -> None:
             with pytest.raises(PlatformTooOld, match=r"version 3\.1") as caught:
                 await library.workplaces.find("Spike sorting")
             assert "whole id" in caught.value.hint
+            assert (await library.workplaces.find(MY_CAPSULE)).workplace.id == MY_CAPSULE
             assert (await library.workplaces.find(LONG)).name == "Spike sorting"
+
+
+@pytest.mark.parametrize("place", ["", "Spike sorting", LONG, MY_CAPSULE])
+async def test_the_oldest_platforms_know_no_workplaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv(SESSION_VARIABLE, SESSION)
+    with running_server(tmp_path / "old", "legacy") as server:
+        settings = build_settings(server, tmp_path, machine="old")
+        async with open_library(settings, origin="cli") as library:
+            workplaces = library.workplaces
+            with pytest.raises(PlatformTooOld, match=r"version 2\.18"):
+                await (workplaces.find(place) if place else workplaces.find_here())
+
+
+@pytest.mark.parametrize("odd", ["../../data_assets", "-x", "a b/c", "x" * 300])
+async def test_what_is_no_id_of_a_workstation_is_called_that(
+    library: Library, server: DemoServer, monkeypatch: pytest.MonkeyPatch, odd: str
+) -> None:
+    monkeypatch.setenv(SESSION_VARIABLE, odd)
+    with pytest.raises(Refused, match="can't be an id"):
+        await library.workplaces.find_here()
+    assert server.requests("GET", "*/computations/*") == []
