@@ -56,8 +56,8 @@ def has_words(now: Fields, base: Fields, mine: Fields) -> bool:
     for name in changed_fields(base, mine):
         if same_value(now, mine, name):
             continue
-        if not field_named(name).value_of(now):
-            return False  # emptied: what was left as it was is not there either
+        if not field_named(name).value_of(now) or not field_named(name).value_of(mine):
+            return False  # only one of them emptied it: the other's words are not there
         there, had, has = (_lines(name, each) for each in (now, base, mine))
         if (had - has) & there:
             return False

@@ -58,7 +58,9 @@ def describe_tidied(mine: Fields, base: Fields) -> str:
     names = [
         field.name
         for field in FIELDS
-        if field.kind is FieldKind.LINE and field.value_of(tidied) != field.value_of(mine)
+        if field.kind is FieldKind.LINE
+        and field.value_of(tidied)  # one of blanks alone is empty: that is told instead
+        and field.value_of(tidied) != field.value_of(mine)
     ]
     return f"left out the spaces around the {' and '.join(names)}" if names else ""
 

@@ -68,6 +68,7 @@ class MainState:
         range_start: The row where a range of marks began; None: none has.
         last_action: What ``.`` does again.
         editing: The asset whose fields are open.
+        fields_move: Held while fields are opened or closed: one after the other.
         resumed: The asset that is edited since a draft of it was taken up; None: none is.
         details_of: The asset whose details were shown last.
         size_chosen: How large the user wants the details; empty: our own choice.
@@ -85,6 +86,7 @@ class MainState:
         self.range_start: int | None = None
         self.last_action: Repeatable | None = None
         self.editing: Editing | None = None
+        self.fields_move = asyncio.Lock()
         self.resumed: AssetId | None = None
         self.details_of: AssetId | None = None
         self.size_chosen = ""

@@ -70,15 +70,19 @@ class Endless:
 class Lists:
     """Six assets; the first four are favorites, the user's own, and shared. Changes are taken.
 
+    What is archived leaves the list of assets for the archived ones; nothing else changes a row.
+
     Attributes:
         views: How each list is shown: ``assets``, ``archived``, ``favorite``, ``owned``,
             ``shared``; those that are not named are shown whole.
         changed: Ids of the assets that were written to.
+        archived: Those that were archived.
     """
 
     def __init__(self, **views: View) -> None:
         self.views: dict[str, View] = dict(views)
         self.changed: list[str] = []
+        self.archived: set[str] = set()
         self.rows = [row(each) for each in IDS]
 
     def __call__(self, asked: Asked) -> Iterable[bytes]:
@@ -89,6 +93,8 @@ class Lists:
         asset_id = asked.path.split("/")[4]
         if asked.method != "GET":
             self.changed.append(asset_id)
+            if "archive=true" in asked.target:
+                self.archived.add(asset_id)
             return [reply(200)]
         found = [each for each in self.rows if each["id"] == asset_id]
         return [reply(200, found[0]) if found else reply(404)]
@@ -97,5 +103,7 @@ class Lists:
         name = asked.get("ownership") or ("favorite" if asked.get("favorite") else "")
         name = name or ("archived" if asked.get("archived") else "assets")
         name = {"private": "owned", "created": "owned", "mine": "owned"}.get(name, name)
-        rows = {"archived": [], "assets": self.rows}.get(name, self.rows[:4])
+        put_away = [each for each in self.rows if each["id"] in self.archived]
+        shown = [each for each in self.rows if each["id"] not in self.archived]
+        rows = {"archived": put_away, "assets": shown}.get(name, self.rows[:4])
         return self.views.get(name, whole)(rows, asked)

@@ -61,6 +61,13 @@ async def see_deletion(app: Running) -> None:
     await app.until_shown("These 2 assets will be deleted", "open data", "both recordings")
 
 
+async def see_attach_asked(app: Running) -> None:
+    await app.until_shown("attach to", "Spike sorting")
+    await app.type("Spike")
+    await app.press("enter")
+    await see_plan(app)
+
+
 async def see_share_asked(app: Running) -> None:
     await app.until_shown("share with", "everyone")
 
@@ -88,6 +95,7 @@ async def see_repeated(app: Running) -> None:
 ALL: dict[str, Callable[[Running], Awaitable[None]]] = {
     "edit.external": see_document,
     "asset.archive": see_plan,
+    "asset.attach": see_attach_asked,
     "asset.share": see_share_asked,
     "asset.metadata": see_metadata_asked,
     "tag.add": see_tag_asked,
@@ -103,6 +111,7 @@ ONE = {
     "edit.mount": "only this one; E edits all 2 marked",
     "edit.metadata": "only this one; E edits all 2 marked",
     "edit.tags": "only this one; + and - tag all 2 marked",
+    "find.derived": "only this one, not the marked ones",
     "asset.open": "only this one, not the marked ones",
 }
 

@@ -121,7 +121,9 @@ ELSEWHERE = {"welcome: domain", "welcome: token"}
 """Pasted into in `test_program.py`: it is an app of its own."""
 
 SITES = {
+    "actions.attaching: ask",
     "actions.sharing: ask",
+    "actions.sources: ask",
     "actions.metadata: ask",
     "actions.browse: ask",
     "actions.app: ask",
@@ -139,7 +141,7 @@ SITES = {
     "widgets.prompt: Field",
     "widgets.search_line: Field",
 }
-"""Where the app makes fields; each is in `FIELDS` or `ELSEWHERE`."""
+"""Where the app makes fields, or asks in the one of the prompt; see `FIELDS`, `ELSEWHERE`."""
 
 
 def test_no_field_is_forgotten() -> None:

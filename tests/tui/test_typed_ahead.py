@@ -10,6 +10,7 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId
 from coexplorer.query import Query
+from coexplorer.tui.screens.base import OPEN
 from coexplorer.tui.screens.help import HelpScreen
 from tests.support.server import COMBINED, DERIVED, OLD, OUTSIDE, RAW, THEIRS
 from tests.support.tui import running_app
@@ -258,6 +259,23 @@ async def test_where_pastes_are_marked_all_else_is_keys(
         app.send(b"r one\rjr\x15two words\rj")
         await app.until(lambda: app.stored(OUTSIDE).name == names[OUTSIDE], "the first name")
         await app.until(lambda: app.stored(COMBINED).name == "two words", "the second name")
+
+
+async def test_news_of_where_the_focus_was_opens_nothing(
+    server: DemoServer, settings: Settings
+) -> None:
+    """The list has it again, a key there opens fields, and only then is the first of it told."""
+    async with running_app(server, settings) as app:
+        main = app.main
+        with app.app._context():
+            main.set_focus(None)
+            await app.settle()
+            main.set_focus(main.rows)
+            main.hold_keys(OPEN)
+            await app.settle()
+            assert main.keys_wait
+            await main.search.open_field("")
+            await app.until(lambda: not main.keys_wait, "what it opens")
 
 
 async def test_lines_that_may_be_keys_are_not_saved_as_one_without_another_look(

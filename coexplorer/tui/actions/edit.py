@@ -137,20 +137,20 @@ async def open_fields(
     # The editors are imported when they are first needed, not before the first frame.
     from coexplorer.tui.widgets.fields import FieldsEditor  # noqa: PLC0415
 
-    if screen.state.editing is not None:
-        await _close(screen)
     schema = await screen.library.assets.metadata_schema()
     editor = FieldsEditor(base, mine=mine, first=field, schema=schema)
-    # Painted once, with everything in its place.
-    with screen.app.batch_update():
-        size, height = screen.size_name, screen.app.size.height
-        screen.state.editing = Editing(
-            asset_id, name, base, editor, size, height, field, kept, kept_text
-        )
-        screen.set_size(screen.choose_size_of_fields(screen.state.editing))
-        screen.rule.show_title(name)
-        await screen.side.mount(editor, after=screen.rule)
-        screen.show_footer()
+    async with screen.state.fields_move:
+        await _remove_fields(screen)
+        # Painted once, with everything in its place.
+        with screen.app.batch_update():
+            size, height = screen.size_name, screen.app.size.height
+            screen.state.editing = Editing(
+                asset_id, name, base, editor, size, height, field, kept, kept_text
+            )
+            screen.set_size(screen.choose_size_of_fields(screen.state.editing))
+            screen.rule.show_title(name)
+            await screen.side.mount(editor, after=screen.rule)
+            screen.show_footer()
     details = screen.feeds.details
     is_read = details.record is not None and details.record.asset.id == asset_id
     await (details.show() if is_read else details.load())
@@ -205,10 +205,20 @@ async def leave(screen: Workbench, *, typed: bool) -> None:
 
 
 async def _close(screen: Workbench) -> None:
+    async with screen.state.fields_move:
+        was_open = await _remove_fields(screen)
+    if was_open:
+        screen.coexplorer.note_focus()
+    await screen.release_keys(CLOSE)
+    if was_open:
+        await screen.feeds.details.load()
+
+
+async def _remove_fields(screen: Workbench) -> bool:
+    """Show the facts again instead of the fields; tell whether these were open."""
     editing, screen.state.editing = screen.state.editing, None
     if editing is None:
-        await screen.release_keys(CLOSE)
-        return
+        return False
     with screen.app.batch_update():
         await editing.editor.remove()
         resized = screen.app.size.height != editing.height_before
@@ -219,9 +229,7 @@ async def _close(screen: Workbench) -> None:
         if editing.size_before != "full":
             screen.set_focus(screen.rows)
         screen.show_footer()
-    screen.coexplorer.note_focus()
-    await screen.release_keys(CLOSE)
-    await screen.feeds.details.load()
+    return True
 
 
 def save(screen: Workbench, mine: Fields) -> None:

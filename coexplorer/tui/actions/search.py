@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.query import complete_at, format_text, narrow_text
 from coexplorer.tui.actions import tagging
+from coexplorer.tui.actions.marks import ONLY_ONE
 from coexplorer.tui.tag_text import fit_values
 from coexplorer.tui.widgets.choices import Choice
 
@@ -150,7 +151,10 @@ def list_derived(screen: Workbench) -> None:
     """List what was made from the chosen asset."""
     row = screen.rows.current
     if row is not None:
+        others = screen.marks_others
         _go_on(screen, f"contained_data_id:{row.id}")
+        if others:
+            screen.say(ONLY_ONE)
 
 
 async def open_tags(screen: Workbench) -> None:

@@ -81,6 +81,8 @@ class CommandScreen(TerminalScreen[Result]):
         self._held: deque[Input] = deque()
         self._leaving: Widget | None = None
         self.leaving_turn = 0
+        self._focus_turn = 0
+        self._opening_turn = 0
         self._dropped_at = float("-inf")
         self._joined: Widget | None = None
         self.notices = NoticeKeeper(self, self.keeps_clear)
@@ -278,6 +280,8 @@ class CommandScreen(TerminalScreen[Result]):
     def hold_keys(self, reason: str) -> None:
         """Let keys wait, in their order, until `release_keys` is called with this reason."""
         self._holds.add(reason)
+        if reason == OPEN:
+            self._opening_turn = self._focus_turn
 
     async def release_keys(self, reason: str) -> None:
         """Let the keys that were held go on: there is something to take them now.
@@ -309,13 +313,20 @@ class CommandScreen(TerminalScreen[Result]):
         if not self.loads_first:
             self.call_after_refresh(self.release_keys, START)
 
+    def watch_focused(self) -> None:
+        """Count where the focus goes, at once: messages tell of it later."""
+        self._focus_turn += 1
+
     async def on_descendant_focus(self) -> None:
         """Something has the focus now."""
         self.coexplorer.note_focus()
         self.notices.follow()
         if self.focused is not self._leaving:
             await self.release_keys(LEFT)
-        await self.release_keys(OPEN)
+        # What went to the list just before a key there opens something is told late: that is not
+        # yet what it opens.
+        if self._focus_turn != self._opening_turn:
+            await self.release_keys(OPEN)
 
     async def on_screen_suspend(self) -> None:
         """Another screen is in front now."""
@@ -361,7 +372,7 @@ class CommandScreen(TerminalScreen[Result]):
             self.say(f"{command.title}: {reason or 'not here'}", severity="warning")
             return
         if command.opens:
-            self._holds.add(OPEN)
+            self.hold_keys(OPEN)
         if inspect.iscoroutinefunction(handler):
             self.begin(command_id, partial(self._open, handler) if command.opens else handler)
             return
