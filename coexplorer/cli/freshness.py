@@ -171,14 +171,11 @@ async def hint_at_query(
     """
     from coexplorer.query.hints import explain_nothing, needs_a_look
 
-    hint = explain_nothing(query)
-    if hint and not (await library.assets.count(query) if found is None else found):
-        warn(hint)
-    if not needs_a_look(query):
-        return
-    from coexplorer.library.query_hints import explain_query
+    if not explain_nothing(query) and not needs_a_look(query):
+        return  # nothing more is imported for a plain search
+    from coexplorer.library.query_hints import explain_search
 
-    for hint in await explain_query(library.assets, query, time.time()):
+    for hint in await explain_search(library.assets, query, time.time(), found=found):
         warn(hint)
 
 

@@ -25,6 +25,7 @@ from coexplorer.query import (
     interval,
     number_span,
 )
+from coexplorer.query.hints import explain_nothing, needs_a_look
 from coexplorer.query.ids import find_owner
 from coexplorer.query.values import parse_number
 from coexplorer.text import list_like
@@ -33,6 +34,29 @@ if TYPE_CHECKING:
     from coexplorer.library.reading import Reading
 
 _TAKES = {"number": "a number", "date": "a date such as 2024-03-01, today or -30d"}
+
+
+async def explain_search(
+    assets: Reading, query: Query, now: float, *, found: int | None = None
+) -> list[str]:
+    """Return sentences on what in a query can't be meant so, or may have been meant otherwise.
+
+    Args:
+        assets: What is known.
+        query: It was asked already.
+        now: Epoch seconds that ``-30d`` counts back from.
+        found: How many assets it found; None: the catalog tells.
+
+    Raises:
+        CatalogError: The catalog can't be read.
+    """
+    told = []
+    hint = explain_nothing(query)
+    if hint and not (await assets.count(query) if found is None else found):
+        told.append(hint)
+    if needs_a_look(query):
+        told += await explain_query(assets, query, now)
+    return told
 
 
 async def explain_query(assets: Reading, query: Query, now: float) -> list[str]:

@@ -493,3 +493,26 @@ async def test_a_search_that_is_opened_again_takes_another_term(
         assert app.main.state.browsing.text == "tag:ecephys tag:raw"
         await app.press("/", "enter")
         assert app.main.state.browsing.text == "tag:ecephys tag:raw"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ('-has:"subjct id"', "subject id"),  # finds everything
+        ("type:foo", "no asset has the type"),
+        ("atlas OR raw", "looked for as a word"),
+    ],
+)
+async def test_a_search_that_cant_be_meant_so_is_told(
+    server: DemoServer, settings: Settings, typed: str, told: str
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type(typed)
+        await app.press("enter")
+        await app.until(lambda: any(told in text for _, text in app.app.notices), told)
+        await app.press("/", "ctrl+u")
+        await app.type("atlas")
+        await app.press("enter")
+        await app.until(lambda: app.main.rows.windows.count == 1, "the one")
+        await app.until(lambda: not app.app._notifications, "told no longer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 OPENS = "find.search"
 """The command that opens the field."""
 MOST_VALUES = 50
+_HINT = "search hint"
 _LISTED = {"tag", "owner", "bucket", "type", "state", "has"}
 """Fields whose values come from the catalog."""
 
@@ -115,6 +117,18 @@ def finish(screen: Workbench, text: str) -> None:
         screen.feeds.list.load(to_top=True)
     elif not screen.rows.windows.count:
         screen.feeds.list.load()  # what clears the search now is another key
+    screen.restart("hints", partial(_tell_hints, screen))
+
+
+async def _tell_hints(screen: Workbench) -> None:
+    """Say what in the search that is in force can't be meant so: a list shows none of it."""
+    # Not before the first frame.
+    from coexplorer.library.query_hints import explain_search  # noqa: PLC0415
+
+    screen.coexplorer.settle(_HINT)
+    query = screen.state.browsing.query
+    for hint in await explain_search(screen.library.assets, query, time.time()):
+        screen.say(hint, severity="warning", about=_HINT)
 
 
 def abandon(screen: Workbench) -> None:
