@@ -25,6 +25,7 @@ from coexplorer.errors import CoexplorerError, Refused
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.entries import Batch, Entry
+    from coexplorer.library.results import EditResult
 
 _OPEN = ("planned", "intended", "unsent", "stopped", "unknown", "conflict")
 """States of what a change has not done yet."""
@@ -95,7 +96,7 @@ def retry_command(
             warn(f"not deleted unless you name them: coexplorer retry {numbers}{more}")
         return [each.id for each in chosen if each.action != "delete"]
 
-    _each(invocation, entries, choose, _retry)
+    _each(invocation, entries, choose, _retry, _retry_together)
 
 
 def _is_asked(entry: Entry, *, refused: bool = False) -> bool:
@@ -143,6 +144,11 @@ def is_open(batch: Batch, *, refused: bool) -> bool:
         return True
     if not batch.counts.get("refused"):
         return False
+    if batch.title.startswith("create "):
+        raise Refused(
+            f"nothing of change {batch.id} waits to be sent: its asset was not made",
+            hint=f"create it again; coexplorer log {batch.id} shows why it was not",
+        )
     raise Refused(
         f"nothing of change {batch.id} waits to be sent; a part of it was refused",
         hint=f"coexplorer log {batch.id} shows why;"
@@ -177,11 +183,43 @@ def discard_command(
 
 
 async def _retry(library: Library, entry_id: int) -> int:
-    result = await library.changes.retry(entry_id)
+    return _tell(await library.changes.retry(entry_id))
+
+
+async def _retry_together(library: Library, entries: Sequence[Entry]) -> set[int]:
+    """Send what attaches and detaches together, as it was; return the exit codes."""
+    codes: set[int] = set()
+    failed: dict[str, tuple[CoexplorerError, list[str]]] = {}
+    try:
+        results = await library.changes.retry_attaching(entries)
+    except CoexplorerError as error:
+        report_error(error, about=plural(len(entries), "asset"))
+        return {exits.code_of(error)}
+    for result in results:
+        try:
+            codes.add(_tell(result))
+        except CoexplorerError as error:
+            name = f"{result.asset_name} ({result.asset_id[:8]})"
+            failed.setdefault(error.message, (error, []))[1].append(name)
+    for why, names in failed.values():  # one answer may be for a hundred of them
+        report_error(why, about=names[0] if len(names) == 1 else plural(len(names), "asset"))
+        codes.add(exits.code_of(why))
+    if len(results) < len(entries):
+        told = {result.entry_id for result in results}
+        _tell_untried([each.asset_name for each in entries if each.id not in told])
+    return codes
+
+
+def _tell(result: EditResult) -> int:
+    """Say what became of an entry that was sent again, and return its exit code.
+
+    Raises:
+        CoexplorerError: Why it failed.
+    """
     if result.state == "discarded":
         print_line(f"{result.asset_name}: a later change replaced it; nothing was sent")
         return exits.OK
-    if result.error is not None:
+    if result.error is not None and result.state != "applied":
         raise result.error
     if result.state == "unchanged":
         print_line(f"{result.asset_name} already has it; nothing was sent")
@@ -237,6 +275,7 @@ def _each(
     entries: tuple[int, ...],
     choose: Callable[[Sequence[Entry]], list[int]],
     do: Callable[[Library, int], Awaitable[int]],
+    together: Callable[[Library, Sequence[Entry]], Awaitable[set[int]]] | None = None,
 ) -> None:
     """Do something with each entry, and tell each outcome.
 
@@ -245,7 +284,9 @@ def _each(
         entries: Their numbers.
         choose: Which of those that are kept, where no number was given.
         do: Does it to one, says what it did, and returns its exit code.
+        together: Does the same to all that attach or detach, which go in few requests.
     """
+    from coexplorer.library.entries import ATTACHING
     from coexplorer.library.refusals import concerns_all
 
     async def work(library: Library) -> set[int]:
@@ -261,6 +302,11 @@ def _each(
             for each in kept
         }
         codes: set[int] = set()
+        if together is not None:
+            attaching = [each for each in kept if each.id in chosen and each.action in ATTACHING]
+            chosen = tuple(each for each in chosen if each not in {one.id for one in attaching})
+            if attaching:
+                codes |= await together(library, attaching)
         todo = iter(chosen)
         for entry_id in todo:
             try:

@@ -86,7 +86,9 @@ def check_shape(new: NewAsset) -> None:
             _check_bucket(new.source)
         case CombinedSource(ids=ids):
             if len(set(ids)) < _FEWEST_PARTS:
-                raise InvalidField("combine", "combining takes two different assets or more")
+                raise InvalidField(
+                    "combine", "combining takes two different assets or more: name another one"
+                )
         case ComputationSource(id=run, path=path):
             _check_id("run", run)
             if ".." in path.split("/") or not path.isprintable():

@@ -436,6 +436,18 @@ class Changes:
         """
         return await self._history.retry(entry_id)
 
+    async def retry_attaching(self, entries: Sequence[Entry]) -> list[EditResult]:
+        """Resend kept entries that attach or detach, up to 100 with one request.
+
+        Returns:
+            A result for each that was still kept, or had arrived; nothing is raised for what
+            failed.
+
+        Raises:
+            ApiError: Some may have arrived, and the platform can't be asked.
+        """
+        return await self._history.retry_attaching(entries)
+
     async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool = True) -> bool:
         """Replace a kept text with a newer one; `retry` sends it.
 

@@ -23,6 +23,7 @@ from coexplorer.fields import (
     same_value,
     tell_fields,
 )
+from coexplorer.library.entries import SAID_YES
 from coexplorer.library.results import describe_value
 from coexplorer.models import Asset
 
@@ -93,7 +94,7 @@ class Wanted(msgspec.Struct, frozen=True):
 def build_unlike(wanted: Wanted, reply: Asset) -> PlatformFault:
     """Say that a write was answered with yes, and with neither what was sent nor what was there."""
     return PlatformFault(
-        "the platform answered that this is saved, but not with what was sent (the"
+        f"{SAID_YES}, but not with what was sent (the"
         f" {tell_fields(changed_fields(wanted.fields, reply.fields))})",
         hint="look at the asset in a while, then retry or discard it",
         status=HTTPStatus.OK,
@@ -115,7 +116,7 @@ def build_ignored(missing: Sequence[str], wanted: Wanted, now: Asset) -> Platfor
     done = [name for name in wanted.changed if name not in missing]
     but = f", though it has the new {tell_fields(done)}" if done else ""
     return PlatformFault(
-        f"the platform answered that this is saved, but the asset still shows {shown}{but}",
+        f"{SAID_YES}, but the asset still shows {shown}{but}",
         hint="look at the asset in a while, then retry or discard it; a proxy in between may"
         " have answered, or the platform may not let this be changed",
         status=HTTPStatus.OK,

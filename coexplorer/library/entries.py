@@ -83,6 +83,10 @@ STOPPED_SENDING = "it was stopped while it was being sent"
 """`Entry.reason` of what its user stopped on its way; if it has not arrived, it is stopped."""
 
 
+SAID_YES = "the platform answered that this is saved"
+"""The beginning of `Entry.reason` of what the platform said yes to, and does not show."""
+
+
 def tell_how_to_go_on(batch_id: int) -> str:
     """Return `Entry.hint` of what its user stopped."""
     return f"go on with: coexplorer retry --batch {batch_id}"

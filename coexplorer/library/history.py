@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import contextlib
+from collections.abc import Callable, Collection, Sequence
 
+import anyio
 import msgspec
 
 from coexplorer.errors import (
     ApiError,
+    CoexplorerError,
     EditConflict,
+    JournalError,
     NotFound,
     NotThere,
     Refused,
@@ -18,7 +22,7 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields, changed_fields
 from coexplorer.library.asset_checks import allow_unfit
 from coexplorer.library.attach_plans import may_attach
-from coexplorer.library.attachments import workplace_of
+from coexplorer.library.attachments import split_loads, workplace_of
 from coexplorer.library.attempt import Attempt
 from coexplorer.library.bulk import Bulk, OnProgress, Stopping, never
 from coexplorer.library.context import Context
@@ -38,6 +42,7 @@ from coexplorer.library.entries import (
 from coexplorer.library.log import Log
 from coexplorer.library.plans import Plan
 from coexplorer.library.reconcile import Reconciler
+from coexplorer.library.refusals import concerns_all
 from coexplorer.library.rehearsal import Rehearsal
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.reversal import (
@@ -112,6 +117,40 @@ class History:
         # What waited for nothing waits for nothing again, where its user stops this.
         cut_off = State.STOPPED if entry.state in UNASKED else State.UNSENT
         return await self._editor.carry_out(allow_unfit(entry), purpose, cut_off=cut_off)
+
+    async def retry_attaching(self, entries: Sequence[Entry]) -> list[EditResult]:
+        """See `Changes.retry_attaching`."""
+        journal = self._context.journal
+        await settle_entries(self._context, entries)
+        results: list[EditResult] = []
+        numbers = [entry.id for entry in entries]
+        claimed = set(await self._context.write_down(journal.claim, numbers))
+        todo: dict[int, list[Entry]] = {}
+        for entry in entries:
+            now = await self._context.run(journal.entry, entry.id)
+            if now is not None and entry.id in claimed:
+                todo.setdefault(now.batch_id, []).append(now)
+            elif now is not None and now.state in DONE:
+                results.append(read_result(now))
+        hopeless: CoexplorerError | None = None
+        named = any(entry.state in UNASKED for entry in entries)
+        cut_off = State.STOPPED if named else State.UNSENT
+        loads = [(batch, load) for batch, group in todo.items() for load in split_loads(group)]
+        try:
+            for batch_id, load in loads:
+                if hopeless is None:
+                    batch = await self._context.run(journal.batch, batch_id)
+                    purpose = batch.purpose if batch else Purpose.DO
+                    done = await self._editor.attach(load, purpose, cut_off=cut_off)
+                    errors = [each.error for each in done if each.error is not None]
+                    hopeless = next(filter(concerns_all, errors), None)
+                    results += done
+        finally:
+            for batch_id in todo:
+                with anyio.CancelScope(shield=True), contextlib.suppress(JournalError):
+                    abandon = journal.abandon_batch
+                    await self._context.write_down(abandon, batch_id, hopeless, stopped=named)
+        return results
 
     async def amend(self, entry_id: int, base: Fields, mine: Fields, *, check: bool) -> bool:
         """See `Changes.amend`."""

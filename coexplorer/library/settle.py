@@ -21,6 +21,7 @@ from coexplorer.library.context import Context
 from coexplorer.library.entries import (
     ATTACHING,
     FOUND,
+    SAID_YES,
     STOPPED,
     STOPPED_SENDING,
     Action,
@@ -156,7 +157,7 @@ async def _settle_attaching(context: Context, entries: Sequence[Entry]) -> None:
         arrived = attached is not None and (present is not None) is wanted
         roles = {key_of(workplace): present.mount} if present is not None and wanted else None
         state = State.APPLIED if arrived else State.UNSENT
-        await note_settled(context, entry, state, roles=roles)
+        await note_settled(context, entry, state, roles=roles, seen=attached is not None)
 
 
 async def _settle(context: Context, entry: Entry) -> None:
@@ -181,7 +182,8 @@ async def _settle(context: Context, entry: Entry) -> None:
     elif entry.action is Action.SHARE:
         now = await read_sharing(context, entry.asset_id)
         # Where the platform never tells, giving the same access again does no harm.
-        await note_settled(context, entry, State.UNSENT if now is None else judge_share(entry, now))
+        state = State.UNSENT if now is None else judge_share(entry, now)
+        await note_settled(context, entry, state, seen=now is not None)
     else:
         archived = await find_archived(client, theirs)
         await context.mark([entry.asset_id], Membership(archived=archived))
@@ -196,15 +198,25 @@ async def note_settled(
     *,
     asset_id: AssetId | None = None,
     roles: dict[str, str] | None = None,
+    seen: bool = True,
 ) -> None:
-    """Write down what a look has shown of an entry of unknown outcome."""
+    """Write down what a look has shown of an entry of unknown outcome.
+
+    Args:
+        context: What the session's modules share.
+        entry: The entry.
+        state: What it is now.
+        asset_id: Of what was made.
+        roles: What the platform shows.
+        seen: False: the platform never tells, so the look has shown nothing.
+    """
     if state is State.UNSENT and entry.reason == STOPPED_SENDING:
         state = State.STOPPED  # nobody wants it sent until it is named
     errors: dict[State, CoexplorerError] = {
         State.STOPPED: Refused(
             STOPPED, hint=f"go on with: coexplorer retry --batch {entry.batch_id}"
         ),
-        State.UNSENT: Refused("it did not reach the platform", hint="retry or discard it"),
+        State.UNSENT: _tell_not_there(entry, seen=seen),
         State.REFUSED: Refused("it did not reach the platform", hint="create it again")
         if entry.action is Action.CREATE
         else _tell_gone(entry),
@@ -229,6 +241,20 @@ async def note_settled(
         context.bus.publish(EditApplied(entry.id, named, entry.action))
     else:
         context.bus.publish(EditFailed(entry.id, named, entry.action, error))
+
+
+def _tell_not_there(entry: Entry, *, seen: bool) -> Refused:
+    """Say that the platform does not show what may have been sent; never more than is known."""
+    if not seen:
+        return Refused(
+            "nobody can tell whether it reached the platform, which never shows such changes",
+            hint="retry it, which does no harm, or discard it",
+        )
+    if entry.reason.startswith(SAID_YES):
+        return Refused(
+            f"{SAID_YES}, but shows nothing of it", hint=entry.hint or "retry or discard it"
+        )
+    return Refused("it did not reach the platform", hint="retry or discard it")
 
 
 def _tell_gone(entry: Entry) -> NotFound:

@@ -29,7 +29,7 @@ from coexplorer.errors import (
 from coexplorer.library.asset_checks import AssetChecks
 from coexplorer.library.attempt import Attempt, build_contested, build_result
 from coexplorer.library.context import Context
-from coexplorer.library.entries import GIVES_UP, Action, Entry, Purpose, State
+from coexplorer.library.entries import GIVES_UP, SAID_YES, Action, Entry, Purpose, State
 from coexplorer.library.permissions import (
     ensure_understood,
     find_user,
@@ -258,7 +258,7 @@ class Sharer:
             attempt.answered = attempt.sent = True
             is_new = any(merged.before[each] == NONE and each != EVERYONE for each in lacking)
             raise PlatformFault(
-                f"the platform answered that this is saved, but {told}",
+                f"{SAID_YES}, but {told}",
                 hint=_NAMELESS if is_new else _KEEPS,
                 status=HTTPStatus.OK,
                 outcome_unknown=True,

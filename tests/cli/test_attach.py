@@ -138,3 +138,33 @@ def test_waiting_ends_with_the_files_or_with_the_time(shell: Program) -> None:
     shell.server.mounting_s = 0.3
     there = shell.ok("attach", VIEWED, "--wait")
     assert "still" not in there.out
+
+
+def test_a_plain_retry_sends_what_waits_together_and_says_what_still_fails(shell: Program) -> None:
+    ids = many_assets(shell.server, 120)
+    rule = shell.server.faults.add(503, "POST", "computations/*/data_assets")
+    first = shell("attach", "--query", "tag:bulk", "-y")
+    assert first.code != 0
+    still = shell("retry", "-y")
+    assert still.code == 6
+    assert "120 assets: " in still.err
+    assert "120 unsent" in shell("log").out
+    shell.server.faults.remove(rule)
+    before = len(shell.server.requests("POST", "*/data_assets"))
+    done = shell.ok("retry", "-y")
+    assert len(shell.server.requests("POST", "*/data_assets")) - before == 2
+    assert done.out.count("attached session") == 120
+    assert set(ids) <= set(mounts(shell))
+    assert "120 applied" in shell.ok("log").out
+    shell.ok("undo", "--yes")
+    assert not set(ids) & set(mounts(shell))
+
+
+def test_a_create_that_was_not_made_is_not_offered_to_be_sent_again(program: Program) -> None:
+    program.server.faults.add(503, "POST", "data_assets")
+    new = ("create", "X", "--from-computation", FINISHED, "--everyone", "viewer")
+    assert program(*new).code == 6
+    program("retry")
+    again = program("retry", "--batch", "1")
+    assert (again.code, "its asset was not made" in again.err) == (5, True)
+    assert "--refused" not in again.err

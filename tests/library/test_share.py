@@ -163,7 +163,9 @@ async def test_a_yes_to_nothing_is_no_word_about_the_name(
     assert str(result.error) == f"the platform answered that this is saved, but {told}"
     assert result.error is not None
     assert "a proxy in between may have answered" in result.error.hint
-    (kept,) = await library.log.kept()
+    (kept,) = await library.changes.settle()
+    assert kept.state is State.UNSENT
+    assert kept.reason == "the platform answered that this is saved, but shows nothing of it"
     server.faults.remove(rule)
     await library.changes.retry(kept.id)
     assert await library.log.kept() == []
