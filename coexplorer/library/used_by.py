@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -70,6 +70,20 @@ def describe_uses(uses: Uses) -> str:
     elif not uses.unknown:
         parts.append("nothing that you can see uses it")
     parts += describe_unknown(uses)
+    return "; ".join(parts)
+
+
+def count_uses(uses: Iterable[Uses]) -> str:
+    """Return in one line how many of several assets are used, and how many are not known (pure)."""
+    known = list(uses)
+    used, unknown = sum(bool(e.found) for e in known), sum(e.is_unknown for e in known)
+    parts = []
+    if used:
+        parts.append(f"{used:,} of {len(known):,} {'is' if used == 1 else 'are'} used")
+    elif unknown < len(known):
+        parts.append(f"nothing that you can see uses {len(known) - unknown:,} of them")
+    if unknown:
+        parts.append(f"what uses {unknown:,} of them is not known")
     return "; ".join(parts)
 
 

@@ -235,6 +235,10 @@ class WorkplaceFinder:
 
         return recall_uses(self._context, ids, trust_s=trust_s)
 
+    def forget_uses(self) -> None:
+        """Forget what this session knows of what uses assets: the next look asks anew."""
+        self._context.uses.clear()
+
     async def find_session(self, found: FoundWorkplace) -> FoundWorkplace:
         """Return this user's workstation that runs in a capsule; `found` where there is none.
 

@@ -614,6 +614,15 @@ COMMANDS: tuple[Command, ...] = (
         danger=Danger.CHANGES,
     ),
     Command(
+        "plan.uses",
+        "Ask what uses them",
+        ("U",),
+        "Ask which capsules and pipelines use what the plan archives or deletes.",
+        Group.PLAN,
+        scope=Scope.PLAN,
+        short="what uses them",
+    ),
+    Command(
         "plan.retry",
         "Retry what failed",
         ("r",),

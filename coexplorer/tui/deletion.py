@@ -9,6 +9,7 @@ import msgspec
 from coexplorer.errors import ApiError, NotFound
 from coexplorer.library.losses import Fate, describe_loss, describe_losses, find_loss
 from coexplorer.library.selection import find_changes
+from coexplorer.library.used_by import Uses, count_uses, describe_uses
 from coexplorer.models import AssetId, Record
 from coexplorer.text import clean, cut, plural, size_text
 from coexplorer.tui.columns import Line, Role, show_date, wrap
@@ -27,10 +28,12 @@ class Doomed(msgspec.Struct, frozen=True):
     Attributes:
         known: As the list had it.
         answers: What the platform said of each, or why it said nothing; empty before it is asked.
+        uses: What uses them; empty: not asked, or not answered yet.
     """
 
     known: tuple[Record, ...]
     answers: Mapping[AssetId, Record | ApiError] = {}
+    uses: Mapping[AssetId, Uses] = {}
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -81,7 +84,13 @@ class Doomed(msgspec.Struct, frozen=True):
 
 
 def build_deletion(
-    doomed: Doomed, cells: int, *, reading: str = "", note: str = "", most: int = 99
+    doomed: Doomed,
+    cells: int,
+    *,
+    reading: str = "",
+    note: str = "",
+    most: int = 99,
+    asking: bool = False,
 ) -> list[Line]:
     """Return the lines that say what will be gone.
 
@@ -91,6 +100,7 @@ def build_deletion(
         reading: How far the look at the platform is, while it lasts.
         note: What else is to be said.
         most: Lines that there is room for: what says least is left out first.
+        asking: The platform is being asked what uses them.
     """
     records = doomed.records
     if not records:
@@ -104,7 +114,11 @@ def build_deletion(
     lines += _build_one(records[0], cells) if len(records) == 1 else _build_many(doomed, cells)
     lines += [
         ((f"  {part}", role),)
-        for text, role in [*([(note, Role.WARN)] if note else []), *_notes(doomed, reading)]
+        for text, role in [
+            *([(note, Role.WARN)] if note else []),
+            *_tell_uses(doomed, asking=asking),
+            *_notes(doomed, reading),
+        ]
         for part in wrap(text, cells - 2)
     ]
     unarchived = sum(1 for record in records if not record.membership.archived)
@@ -168,11 +182,17 @@ def _build_many(doomed: Doomed, cells: int) -> list[Line]:
         for part in wrap(text, cells)
     ]
     lines.append(())
-    # What is not as it was shown is what people have to see.
-    ordered = sorted(records, key=lambda record: record.asset.id not in changes)
+    telling = {*changes, *(key for key, each in doomed.uses.items() if each.found)}
+    # What is not as it was shown, or is in use, is what people have to see.
+    ordered = sorted(
+        records,
+        key=lambda record: record.asset.id not in telling,
+    )
     for record in ordered[:MOST_NAMES]:
         asset = record.asset
         note = _FATES[find_loss(asset).fate]
+        if (used := doomed.uses.get(asset.id)) is not None and used.found:
+            note += "  in use"
         if what := changes.get(asset.id):
             note += f"  changed since: {', '.join(what)}"
         lines.append(
@@ -184,6 +204,18 @@ def _build_many(doomed: Doomed, cells: int) -> list[Line]:
     if len(records) > MOST_NAMES:
         lines.append(((f"  and {len(records) - MOST_NAMES:,} more", Role.DIM),))
     return lines
+
+
+def _tell_uses(doomed: Doomed, *, asking: bool) -> list[tuple[str, Role]]:
+    """Say what uses what is to be deleted."""
+    if asking:
+        return [("Asking what uses it…", Role.DIM)]
+    uses = [doomed.uses[each.asset.id] for each in doomed.records if each.asset.id in doomed.uses]
+    if not uses:
+        return []
+    text = clean(describe_uses(uses[0]) if len(uses) == 1 else count_uses(uses))
+    role = Role.DIM if all(each.is_unused for each in uses) else Role.WARN
+    return [(f"{text[:1].upper()}{text[1:]}.", role)]
 
 
 def _notes(doomed: Doomed, reading: str) -> list[tuple[str, Role]]:

@@ -18,6 +18,7 @@ from coexplorer.library.plans import (
     describe_roles,
 )
 from coexplorer.library.results import BatchReport, EditResult
+from coexplorer.library.used_by import Uses, describe_uses
 from coexplorer.models import AssetId
 from coexplorer.sharing import title_of
 from coexplorer.text import clean, cut, fit, plural, width
@@ -114,7 +115,16 @@ def _build_item(item: PlanItem, cells: int, *, outside: bool) -> Iterator[Line]:
         role = Role.BAD if item.action is Action.DELETE else Role.WARN
         files = f": {clean(describe_loss(item.loss))}" if item.loss is not None else ""
         yield cut_line(((f"  {_VERBS[item.action]}{files}", role),), cells)
+    if item.uses is not None:
+        yield from build_uses(item.uses, cells)
     yield from build_diffs(item.diff, cells)
+
+
+def build_uses(uses: Uses, cells: int) -> Iterator[Line]:
+    """Yield the lines of what uses an asset; what is used, or not known, stands out."""
+    role = Role.DIM if uses.is_unused else Role.WARN
+    for part in wrap(clean(describe_uses(uses)), max(1, cells - 2)):
+        yield ((f"  {part}", role),)
 
 
 def build_diffs(diffs: Sequence[FieldDiff], cells: int) -> Iterator[Line]:

@@ -23,6 +23,9 @@ from coexplorer.tui.columns import (
     wrap,
 )
 
+UsesTold = tuple[str, Role]
+"""What is said of what uses an asset."""
+
 LABEL = 13
 """Cells of the label column, its blank included."""
 
@@ -39,6 +42,7 @@ def build_facts(
     *,
     short: bool,
     schema: MetadataSchema = UNKNOWN,
+    used: UsesTold | None = None,
 ) -> list[Line]:
     """Return the lines of the details.
 
@@ -48,6 +52,7 @@ def build_facts(
         texts: The description, and what else is a text, rendered; by the field's name.
         short: Only what fits a small pane, a few facts a line; else one fact a line.
         schema: Says how custom metadata are shown.
+        used: What uses it, where there is room.
     """
     asset = record.asset
     most = 1 if short else None
@@ -68,17 +73,32 @@ def build_facts(
         shown = [(clean(key), _show_value(key, value, schema)) for key, value in keys]
         lines += _wrap([*_iter_facts(record), *shown], cells)
     else:
-        lines += build_rest(record, cells, schema)
+        lines += build_rest(record, cells, schema, used=used)
     return [_cut_line(line, cells) for line in lines]
 
 
-def build_rest(record: Record, cells: int, schema: MetadataSchema | None = UNKNOWN) -> list[Line]:
+def show_age(seconds: float) -> str:
+    """Return how long ago something was: ``just now``, ``5 min ago``, ``3 h ago``."""
+    minutes = max(0, int(seconds // 60))
+    if minutes < 1:
+        return "just now"
+    return f"{minutes} min ago" if minutes < 60 else f"{minutes // 60} h ago"  # noqa: PLR2004
+
+
+def build_rest(
+    record: Record,
+    cells: int,
+    schema: MetadataSchema | None = UNKNOWN,
+    *,
+    used: UsesTold | None = None,
+) -> list[Line]:
     """Return the lines of all that is not edited in place; none of it is cut off.
 
     Args:
         record: What is known.
         cells: Width of the pane.
         schema: Says how custom metadata are shown; None: they are edited above.
+        used: What uses it; None: it is not said.
     """
     lines: list[Line] = []
     asset = record.asset
@@ -86,6 +106,8 @@ def build_rest(record: Record, cells: int, schema: MetadataSchema | None = UNKNO
         lines += _text("failed", clean(asset.failure_reason), cells, Role.BAD)
     for label, text in _iter_facts(record):
         lines += _text(label, text, cells)
+    if used is not None:
+        lines += _text("used by", used[0], cells, used[1])
     if schema is not None:
         for key, value in (asset.metadata or {}).items():
             lines += _text(clean(key), _show_value(key, value, schema), cells)

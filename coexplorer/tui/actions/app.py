@@ -30,6 +30,7 @@ async def refresh(screen: Workbench) -> None:
         screen.feeds.header.show("")
         await screen.feeds.load_status()
         screen.feeds.list.load()
+        await screen.feeds.details.forget_uses()
 
 
 async def sweep(screen: Workbench) -> None:

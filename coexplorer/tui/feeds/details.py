@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 from textual.worker import Worker
 
 from coexplorer.fields import FIELDS, EditableField, FieldKind
+from coexplorer.library.used_by import FRESH_S, Uses, describe_uses
 from coexplorer.metadata import UNKNOWN
 from coexplorer.models import Asset, AssetId, Record
+from coexplorer.text import clean
 from coexplorer.tui.columns import FLIGHT, Line, Role
-from coexplorer.tui.facts import LABEL, build_facts, build_rest
+from coexplorer.tui.facts import LABEL, UsesTold, build_facts, build_rest, show_age
 from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 
 DETAILS_PAUSE_S = 0.12
 """Details follow when the cursor has rested for so long: while a key is held they stay."""
+
+STILL_S = 1.5
+"""What uses an asset is asked when its opened details have stood still for so long."""
 
 GONE = "this asset is not in the catalog: deleted, or not shared with you any more"
 
@@ -30,11 +36,15 @@ class DetailsFeed:
         self._schema = UNKNOWN
         self._moved_at = 0.0
         self._resting: Worker[None] | None = None
+        self._asking: Worker[None] | None = None
+        self._asked_of: AssetId | None = None
+        self._uses: dict[AssetId, Uses] = {}
         self._rendered: dict[str, tuple[str, int, list[Line]]] = {}
 
     def follow_cursor(self) -> None:
         """Read the asset under the cursor once the cursor has rested a little."""
         self._moved_at = asyncio.get_running_loop().time()
+        self._stop_asking()
         # A worker for each move of a held key would take longer than the move.
         if self._resting is None or self._resting.is_cancelled:
             self._resting = self._screen.restart("details", self._load_rested)
@@ -59,6 +69,62 @@ class DetailsFeed:
             asset = self._screen.rows.windows.ahead.asset(self.record.asset)
             self.record = msgspec.structs.replace(self.record, asset=asset)
         await self.show()
+        self._ask_uses()
+
+    def _is_opened(self) -> bool:
+        return self._screen.details_shown and not self._screen.details_small
+
+    def _ask_uses(self) -> None:
+        """Ask what uses the asset once its details have stood still, if nobody knows yet."""
+        record = self.record
+        if record is None or not self._is_opened() or self._find_uses(record) is not None:
+            return
+        if self._asking is not None and not self._asking.is_finished:
+            if self._asked_of == record.asset.id:
+                return
+            self._stop_asking()
+        self._asked_of = record.asset.id
+        self._asking = self._screen.restart("uses", self._load_uses)
+
+    async def _load_uses(self) -> None:
+        asset_id = self._asked_of
+        await asyncio.sleep(STILL_S)
+        shown = self.record is not None and self.record.asset.id == asset_id == self._wanted
+        if asset_id is None or not shown or not self._is_opened():
+            return
+        found = await self._library.workplaces.uses([asset_id])
+        self._uses[asset_id] = found[asset_id]
+        await self.show()
+
+    def _stop_asking(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
+
+    def _find_uses(self, record: Record) -> Uses | None:
+        """Return what this session knows of what uses an asset; a failure only for a while."""
+        asset_id = record.asset.id
+        kept = self._library.workplaces.known_uses([asset_id]).get(asset_id)
+        if kept is not None:
+            return kept
+        failed = self._uses.get(asset_id)
+        if failed is None or failed.is_whole or time.time() - failed.asked_at > FRESH_S:
+            return None
+        return failed
+
+    async def forget_uses(self) -> None:
+        """Ask anew what uses the asset that is shown."""
+        self._uses.clear()
+        self._library.workplaces.forget_uses()
+        self._ask_uses()
+
+    def _tell_uses(self, record: Record) -> UsesTold:
+        uses = self._find_uses(record)
+        if uses is None:
+            return ("…", Role.DIM)
+        time_text = show_age(time.time() - uses.asked_at)
+        role = Role.TEXT if uses.is_whole else Role.WARN
+        return (f"{clean(describe_uses(uses).removeprefix('used by '))} (asked {time_text})", role)
 
     @property
     def _wanted(self) -> AssetId | None:
@@ -86,14 +152,23 @@ class DetailsFeed:
         screen.state.details_of = record.asset.id
         if editing is not None:
             # The fields are above, as they are typed.
-            screen.details.show_facts(build_rest(record, cells, None), same_asset=same)
+            screen.details.show_facts(
+                build_rest(record, cells, None, used=self._tell_uses(record)), same_asset=same
+            )
             return
         texts = {
             field.name: self._render_text(field, record.asset, cells - LABEL)
             for field in FIELDS
             if field.kind is FieldKind.TEXT
         }
-        facts = build_facts(record, cells, texts, short=screen.details_small, schema=self._schema)
+        facts = build_facts(
+            record,
+            cells,
+            texts,
+            short=screen.details_small,
+            schema=self._schema,
+            used=self._tell_uses(record),
+        )
         flight = f"{FLIGHT} " if record.asset.id in screen.rows.windows.ahead else ""
         screen.rule.show_title(f"{flight}{record.asset.name}")
         screen.details.show_facts(facts, same_asset=same)

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical
 from coexplorer.library.library import Library
 from coexplorer.models import Record
 from coexplorer.text import plural
+from coexplorer.tui.asking_uses import UsesQuestion
 from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.deletion import Doomed, build_deletion
@@ -56,6 +57,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         self._library = library
         self._doomed = Doomed(tuple(known))
         self._note = note
+        self._uses = UsesQuestion(self, library, self._show_uses)
         self._read: int | None = 0
         self._entered = False
         self._judged = ""
@@ -79,6 +81,13 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
         self.set_focus(self._field)
         self.start("look", self._look)
+        self._uses.begin([record.asset.id for record in self._doomed.known])
+
+    def _show_uses(self) -> None:
+        """Show what uses it, once that is answered."""
+        if not self._uses.is_asking and self.is_attached:
+            self._doomed = msgspec.structs.replace(self._doomed, uses=self._uses.found)
+            self._show()
 
     def iter_footer(self) -> list[Command]:
         """Offer to leave; the text above says what Enter wants."""
@@ -116,7 +125,12 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         self._rule.show_title("Delete permanently")
         room = self.app.size.height - CHROME
         lines = build_deletion(
-            doomed, self.app.size.width, reading=reading, note=self._note, most=room
+            doomed,
+            self.app.size.width,
+            reading=reading,
+            note=self._note,
+            most=room,
+            asking=self._uses.is_asking,
         )
         self._gone.show(lines)
         sign = f" type {doomed.words}: " if doomed.records else " "

@@ -17,10 +17,12 @@ from coexplorer.errors import CoexplorerError
 from coexplorer.library.bulk import OnProgress, Stopping
 from coexplorer.library.entries import Action, State
 from coexplorer.library.library import Library
-from coexplorer.library.plans import Plan
+from coexplorer.library.plans import Plan, tell_uses
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult
+from coexplorer.library.used_by import count_uses
 from coexplorer.models import AssetId
 from coexplorer.text import width
+from coexplorer.tui.asking_uses import UsesQuestion
 from coexplorer.tui.columns import Line, Role
 from coexplorer.tui.commands import Command, Scope, rename
 from coexplorer.tui.diffs import (
@@ -123,6 +125,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._fresh: dict[AssetId, EditResult] = {}
         self._shown_at = 0.0
         self._stopping = False
+        self._has_begun = False
+        self._uses = UsesQuestion(self, library, self._show_uses)
         self._rule = Rule()
         self._progress = Lines(id="progress")
         self._list = Picker()
@@ -174,8 +178,42 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self._title = describe_plan(plan, self._origin)
         cells = self.app.size.width
         self._progress.show([cut_line(((plan.caution, Role.WARN),), cells)] if plan.caution else [])
+        self._uses.begin(plan.removed)
         self._show()
+        self._show_uses()
         self.call_after_refresh(self._show_keys)
+
+    def _show_uses(self) -> None:
+        """Show how far the question is what uses the assets, and what was answered."""
+        if self._plan is None or self._has_begun or not self._uses.ids:
+            return
+        uses, cells = self._uses, self.app.size.width
+        if uses.is_asking:
+            text = f"asking what uses them: {uses.answered:,} of {len(uses.ids):,}"
+            stops = f"  {key_of(CLOSE)} stops asking" if uses.stoppable else ""
+            self._progress.show([cut_line(((text, Role.TEXT), (stops, Role.DIM)), cells)])
+            return
+        self._plan = tell_uses(self._plan, uses.found)
+        more = f"{key_of('plan.uses')} asks" if uses.open else ""
+        if uses.found:
+            text = count_uses([uses.found[each] for each in uses.ids if each in uses.found])
+            if left := len(uses.ids) - len(uses.found):
+                text += f"; {left:,} not asked about"
+            more = f"; {more} again" if more else ""
+        else:
+            text = f"what uses these {len(uses.ids):,} assets was not asked; "
+        role = Role.DIM if all(each.is_unused for each in uses.found.values()) else Role.WARN
+        self._progress.show([cut_line(((text, role), (more, Role.DIM)), cells)])
+        self._show()
+        self._show_keys()
+
+    def do_plan_uses(self) -> None:
+        """Ask what uses the assets that the plan archives or deletes."""
+        if not self._has_begun and self._uses.ids:
+            self._uses.ask()
+            self._show_uses()
+        else:
+            self.tell_keys(key_of("plan.uses"))
 
     def on_resize(self) -> None:
         """Fit to the width."""
@@ -228,6 +266,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         hidden = set()
         if self._report is not None or self._is_busy or not self._todo:
             hidden.add("plan.apply")
+        if "plan.apply" in hidden or not self._uses.open or self._uses.is_asking:
+            hidden.add("plan.uses")
         if self._report is None or self._is_busy or not self._report.waiting:
             hidden.add("plan.retry")
         shown = [command for command in super().iter_footer() if command.id not in hidden]
@@ -242,6 +282,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._plan is None:
             self.say("not yet: the plan is not ready", severity="warning")
         elif self._report is None and not self._is_busy and self._todo:
+            self._uses.stop()
             self._set_out("apply", partial(self._library.changes.apply, self._plan))
         else:
             self.tell_keys(key_of("plan.apply"))
@@ -257,6 +298,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             self.tell_keys(key_of("plan.retry"))
 
     def _set_out(self, name: str, carry_out: Start) -> None:
+        self._has_begun = True
         self._stopping, self._counts, self._looking = False, None, None
         self._fresh.clear()
         self._worker = self.start(name, partial(self._carry_out, carry_out))
@@ -377,6 +419,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._is_preparing and self._worker is not None:
             self._worker.cancel()
             self.dismiss(None)
+        elif self._uses.is_asking and self._uses.stoppable:
+            self._uses.stop()
         elif self._is_busy and self._worker is not None:
             if self._looking is not None and not self._looking.is_finished:
                 self._looking.cancel()
