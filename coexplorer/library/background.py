@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import anyio
 
 from coexplorer.errors import CatalogError, CoexplorerError, NotFound, Refused
+from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.context import Context
 from coexplorer.library.create import poll_waits
 from coexplorer.library.events import AssetSettled, CatalogReplaced, RowsChanged, SyncFailed
@@ -15,6 +17,8 @@ from coexplorer.library.sweep_plan import REFRESH_EVERY_S, Need, sweep_rest_s
 from coexplorer.library.sync import Sync
 from coexplorer.models import AssetId, AssetState
 from coexplorer.query import Query, parse_query
+
+_log = logging.getLogger(__name__)
 
 _DRAFTS = parse_query("state:draft is:any")
 _LOOK_EVERY_S = 5.0
@@ -36,11 +40,19 @@ class Background:
 
     async def run(self) -> None:
         """See `Library.run_background`."""
+        await self._apply_acknowledged()
         async with anyio.create_task_group() as group:
             group.start_soon(self._settle)
             group.start_soon(self._keep_fresh)
             group.start_soon(self._watch_drafts, _DRAFTS)
             group.start_soon(self._follow_file)
+
+    async def _apply_acknowledged(self) -> None:
+        """Let the catalog know what was done, and what a crash kept from it."""
+        try:
+            await apply_acknowledged(self._context)
+        except CoexplorerError as error:
+            _log.warning("changes of an earlier session may not be shown at once: %s", error)
 
     async def _settle(self) -> None:
         """Look for what an earlier session left unknown, until the platform answers."""

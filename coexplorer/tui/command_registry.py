@@ -63,6 +63,7 @@ def _field_commands() -> Iterator[Command]:
             marks=MarkUse.ONE,
             why_disabled=needs_asset,
             opens=True,
+            types=True,
         )
 
 
@@ -102,6 +103,7 @@ COMMANDS: tuple[Command, ...] = (
         short="search",
         why_disabled=needs_library,
         opens=True,
+        types=True,
     ),
     Command(
         "find.clear",
@@ -146,6 +148,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.CURSOR,
         why_disabled=needs_sound_query,
         opens=True,
+        types=True,
     ),
     Command(
         "tags.open",
@@ -156,6 +159,7 @@ COMMANDS: tuple[Command, ...] = (
         short="tags…",
         why_disabled=needs_library,
         opens=True,
+        types=True,
     ),
     Command(
         "edit.start",
@@ -168,6 +172,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ONE,
         why_disabled=needs_asset,
         opens=True,
+        types=True,
     ),
     *_field_commands(),
     Command(
@@ -180,6 +185,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ALL,
         why_disabled=needs_target,
         opens=True,
+        types=True,
     ),
     Command(
         "edit.save",
@@ -221,6 +227,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ALL,
         why_disabled=needs_target,
         opens=True,
+        types=True,
     ),
     Command(
         "asset.attach",
@@ -232,6 +239,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ALL,
         why_disabled=needs_target,
         opens=True,
+        types=True,
     ),
     Command(
         "asset.metadata",
@@ -243,6 +251,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ALL,
         why_disabled=needs_target,
         opens=True,
+        types=True,
     ),
     Command(
         "tag.add",
@@ -254,6 +263,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ALL,
         why_disabled=needs_target,
         opens=True,
+        types=True,
     ),
     Command(
         "tag.remove",
@@ -265,6 +275,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ALL,
         why_disabled=needs_target,
         opens=True,
+        types=True,
     ),
     Command(
         "triage.repeat",
@@ -398,6 +409,7 @@ COMMANDS: tuple[Command, ...] = (
         danger=Danger.CHANGES,
         why_disabled=needs_library,
         opens=True,
+        types=True,
     ),
     Command(
         "asset.delete",
@@ -411,6 +423,7 @@ COMMANDS: tuple[Command, ...] = (
         marks=MarkUse.ALL,
         why_disabled=needs_target,
         opens=True,
+        types=True,
     ),
     Command(
         "sync.refresh",
@@ -451,6 +464,7 @@ COMMANDS: tuple[Command, ...] = (
         "Find any command by its words.",
         Group.REST,
         opens=True,
+        types=True,
     ),
     Command(
         "app.theme",

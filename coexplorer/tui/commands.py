@@ -168,6 +168,7 @@ class Command(msgspec.Struct, frozen=True):
         marks: See `MarkUse`.
         opens: It opens a field, a menu or a screen, or marks what the next key acts on: keys typed
             ahead wait for that.
+        types: What it opens takes text: if nothing opens, what was typed for it runs no commands.
         why_disabled: See `Reason`.
     """
 
@@ -181,6 +182,7 @@ class Command(msgspec.Struct, frozen=True):
     danger: Danger = Danger.NONE
     marks: MarkUse = MarkUse.NONE
     opens: bool = False
+    types: bool = False
     why_disabled: Reason = always
 
 

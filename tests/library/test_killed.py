@@ -16,6 +16,7 @@ from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry, State
+from coexplorer.library.events import RowsChanged
 from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
@@ -34,6 +35,7 @@ from coexplorer.config.tokens import GivenToken
 from coexplorer.computations import Workplace, WorkplaceKind
 from coexplorer.library import open_library
 from coexplorer.library.attachments import Attaching
+from coexplorer.library.context import Context
 from coexplorer.library.plans import Change
 from coexplorer.library.journal import Journal
 from coexplorer.library.journal_file import JournalFile
@@ -53,7 +55,9 @@ settings = Settings(
 def die(*_args, **_kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
-if die_in == "commit":
+if die_in == "remember":
+    Context.remember = die
+elif die_in == "commit":
     JournalFile.transaction = die
 elif die_in:
     setattr(Journal, die_in, die)
@@ -211,6 +215,33 @@ async def test_killed_while_the_journal_is_written(
     if settled is not State.APPLIED:
         assert server.requests("PUT") == []
         assert server.store.get(RAW) == before
+
+
+async def test_killed_before_the_catalog_knows(
+    open_session: OpenSession, server: DemoServer, settings: Settings, victims: list[Victim]
+) -> None:
+    await known_before(open_session)
+    victims.append(Victim(settings, server, RAW, "remember"))
+    await victims[0].died()
+    async with open_session(offline=True) as library, anyio.create_task_group() as tasks:
+        shown = await library.assets.record(ID)
+        assert shown is not None
+        assert shown.asset.name != "My words"
+        with library.subscribe() as events:
+            tasks.start_soon(library.run_background)
+            with anyio.fail_after(stretched(60)):
+                async for event in events:
+                    if event == RowsChanged((ID,)):
+                        break
+        shown = await library.assets.record(ID)
+        assert shown is not None
+        assert (shown.asset.name, shown.asset.tags) == ("My words", ("mine",))
+        fields = shown.asset.fields
+        tasks.cancel_scope.cancel()
+    async with open_session() as library:
+        again = msgspec.structs.replace(fields, name="Other words")
+        await library.changes.edit(ID, fields, again)
+    assert server.store.get(RAW).name == "Other words"
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from coexplorer.config import Settings
@@ -311,3 +312,39 @@ async def test_what_follows_dropped_words_is_no_command(
         assert not app.stored(OUTSIDE).archived
         app.send(b"/atlas\r")
         await app.until(lambda: app.main.state.browsing.text == "atlas", "a search")
+
+
+@pytest.mark.parametrize("sent", ["+aj_a", "eaj\ra", "tqqu", "pja\rq"])
+async def test_what_follows_a_key_that_opened_nothing_is_no_command(
+    server: DemoServer, settings: Settings, sent: str
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.press("/")
+        await app.type("no such thing")
+        await app.press("enter")
+        await app.until_shown("no such thing")
+        await app.until(lambda: app.main.rows.current is None, "an empty list")
+        app.send(sent.encode())
+        await app.until_shown("the list is empty")
+        await app.settle()
+        said = [text for _, text in app.app.notices if "list is empty" in text]
+        assert len(said) == 1  # of the first key alone
+        await app.press("escape")
+        await app.until(lambda: app.main.rows.current is not None, "the list")
+        assert not server.log.find_all("PATCH")
+
+
+async def test_what_follows_fields_that_could_not_be_opened_is_no_command(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running_app(server, settings) as app:
+
+        async def gone(_asset_id: AssetId) -> None:
+            await anyio.lowlevel.checkpoint()
+
+        monkeypatch.setattr(app.library.assets, "record", gone)
+        app.send(b"eaaj")
+        await app.until_shown("this asset is gone")
+        await app.settle()
+        assert app.main.rows.cursor == 0
+    assert not server.log.find_all("PATCH")

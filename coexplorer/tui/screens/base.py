@@ -84,6 +84,9 @@ class CommandScreen(TerminalScreen[Result]):
         self._focus_turn = 0
         self._opening_turn = 0
         self._dropped_at = float("-inf")
+        self._refused_at = float("-inf")
+        self._last_key: events.Key | None = None
+        self._openings = 0
         self._joined: Widget | None = None
         self.notices = NoticeKeeper(self, self.keeps_clear)
 
@@ -128,10 +131,11 @@ class CommandScreen(TerminalScreen[Result]):
             return True
         if isinstance(event, events.Paste):
             return False
-        if self._drop_burst(event, typing=typing):
+        if self._drop_burst(event, typing=typing) or self._drop_refused(event, typing=typing):
             return True
         if typing:
             return False
+        self._last_key = event
         return self.run_key(name_key(event.key, event.character))
 
     def _drop_burst(self, event: events.Key, *, typing: bool) -> bool:
@@ -176,6 +180,25 @@ class CommandScreen(TerminalScreen[Result]):
             if burst is not None:
                 burst.dropped = True
         return drops
+
+    def _refuse_rest(self, opener: events.Key | None) -> None:
+        """Drop what was typed behind a key that opened nothing: it was text for what it opens."""
+        if opener is None:
+            return
+        self._refused_at = opener.time
+        burst = find_burst(opener)
+        if burst is not None:
+            burst.dropped = True
+
+    def _drop_refused(self, event: events.Key, *, typing: bool) -> bool:
+        """Tell whether a key follows, without a pause, one that opened nothing."""
+        if typing or event.time - self._refused_at >= _PAUSE_S:
+            return False
+        if not event.is_printable:
+            self._refused_at = float("-inf")
+            return event.key == "enter"
+        self._refused_at = event.time
+        return True
 
     def _asks_to_look(self, event: events.Key) -> bool:
         """Refuse once to save lines that were joined: somebody may have typed them ahead."""
@@ -326,10 +349,12 @@ class CommandScreen(TerminalScreen[Result]):
         # What went to the list just before a key there opens something is told late: that is not
         # yet what it opens.
         if self._focus_turn != self._opening_turn:
+            self._openings += 1
             await self.release_keys(OPEN)
 
     async def on_screen_suspend(self) -> None:
         """Another screen is in front now."""
+        self._openings += 1
         await self.release_keys(OPEN)
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
@@ -368,13 +393,17 @@ class CommandScreen(TerminalScreen[Result]):
         command = get_command(command_id)
         reason = command.why_disabled(self.situation())
         handler = self.find_handler(command_id)
+        opener, self._last_key = self._last_key, None
         if reason or handler is None:
             self.say(f"{command.title}: {reason or 'not here'}", severity="warning")
+            if command.types:
+                self._refuse_rest(opener)
             return
         if command.opens:
             self.hold_keys(OPEN)
         if inspect.iscoroutinefunction(handler):
-            self.begin(command_id, partial(self._open, handler) if command.opens else handler)
+            work = partial(self._open, handler, opener if command.types else None)
+            self.begin(command_id, work if command.opens else handler)
             return
         handler()
         if command.opens:
@@ -425,10 +454,15 @@ class CommandScreen(TerminalScreen[Result]):
         self.call_later(self.release_keys, BEGIN)
         await work()
 
-    async def _open(self, work: Work) -> None:
+    async def _open(self, work: Work, opener: events.Key | None) -> None:
+        """Let keys go on once something is open; what nothing opened for is dropped."""
+        before = self._openings
         try:
             await work()
         finally:
+            typing = getattr(self.focused, "takes_keys", False)
+            if self._openings == before and self.is_current and not typing:
+                self._refuse_rest(opener)
             await self.release_keys(OPEN)
 
     async def _guard(self, name: str, work: Work) -> None:

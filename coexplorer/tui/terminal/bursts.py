@@ -12,7 +12,7 @@ import re
 from textual import events
 
 _LEAST = 8
-"""Characters; a shorter piece is keys."""
+"""Characters; a shorter piece is keys, none of which are taken for pasted words."""
 _OPENERS = "/:+-"
 """What is typed behind these is text for the field that they open."""
 _EDITING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -39,14 +39,14 @@ class Burst:
 
 def mark_keys(keys: list[events.Key], text: str) -> None:
     """Note for each key what came with it and after it, if each character is a key."""
-    if len(text) >= _LEAST and len(keys) == len(text):
+    if len(text) > 1 and len(keys) == len(text):
         burst = Burst(text)
         for at, key in enumerate(keys):
             vars(key)["burst"] = burst, at
 
 
 def find_burst(key: events.Key) -> Burst | None:
-    """Return the read that a key came with, when it was more than a few keys."""
+    """Return the read that a key came with, when there was more in it."""
     found: tuple[Burst, int] | None = vars(key).get("burst")
     return None if found is None else found[0]
 
