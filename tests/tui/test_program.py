@@ -201,6 +201,7 @@ def test_an_edit_that_a_signal_ends_is_offered_at_the_next_start(
         session.write("enter")
         session.wait_for("ctrl+s save")
         session.wait_for("open data unfinished")
+        session.wait_idle()
         session.write("enter")
         session.wait_for(lambda _: server.store.get(OUTSIDE).name == "open data unfinished")
 
@@ -467,8 +468,6 @@ def test_a_platform_and_a_token_go_where_they_belong(server: DemoServer, how: st
         if then:
             session.wait_for("first say" if said else "make one in your account")
             session.write(paste(then))
-            if said:
-                session.write("\r")
         session.wait_for(f"goes to {server.url}")
         session.wait_for("•" * len(server.users[0].token))
         assert server.users[0].token not in session.text()
