@@ -57,6 +57,10 @@ def main(assets: int, rounds: int) -> None:
                 [coexplorer, "--profile", "small", "ls", "--offline"],
                 None,
             ),
+            f"stats --offline of {assets:,}": (
+                [coexplorer, "--profile", "large", "stats", "--offline"],
+                None,
+            ),
         }
         costs: dict[str, list[Cost]] = {title: [] for title in programs}
         for number in range(rounds + 1):
