@@ -289,6 +289,16 @@ def complete_workplaces(ctx: click.Context, _parameter: click.Parameter, incompl
     return [] if settings is None else _items(find_workplaces(settings.journal_path, incomplete))
 
 
+def complete_capsules(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Complete the ids of capsules and pipelines that were attached to from here."""
+    from coexplorer.library.completions import find_workplaces
+
+    settings = _find_settings(ctx)
+    if settings is None:
+        return []
+    return _items(find_workplaces(settings.journal_path, incomplete, to_run=True))
+
+
 def complete_field(field: str) -> Callable[[click.Context, click.Parameter, str], Items]:
     """Return what completes the values of a field of the query language, known or in use."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.completion import complete_assets
+from coexplorer.cli.completion import complete_assets, complete_capsules
 from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import moment_text, size_text
@@ -33,7 +33,7 @@ _Sizes = Mapping[str, "ResultsSize | None"]
 
 
 @click.command("runs")
-@click.argument("capsule")
+@click.argument("capsule", shell_complete=complete_capsules)
 @click.option("-n", "--limit", type=NUMBER, metavar="N", help="Show at most N.")
 @click.option("--sizes", is_flag=True, help="Add up the sizes of their results, which takes time.")
 @format_options(RUN, columns=True)
@@ -68,7 +68,7 @@ def runs_command(
 
 
 @click.command("run")
-@click.argument("capsule")
+@click.argument("capsule", shell_complete=complete_capsules)
 @click.option(
     "--attach",
     multiple=True,

@@ -185,12 +185,13 @@ def find_members(journal: Path, kind: str, typed: str) -> list[Candidate]:
     return [Candidate(each) for each in titles if fold(each).startswith(fold(typed))][:_MOST]
 
 
-def find_workplaces(journal: Path, typed: str) -> list[Candidate]:
+def find_workplaces(journal: Path, typed: str, *, to_run: bool = False) -> list[Candidate]:
     """Return the ids of workplaces that were attached to from here, the last ones first.
 
     Args:
         journal: What was done.
         typed: The beginning of an id, or a part of what it is called.
+        to_run: Only capsules and pipelines, which can be run.
     """
     rows = _read(
         journal,
@@ -201,7 +202,11 @@ def find_workplaces(journal: Path, typed: str) -> list[Candidate]:
         " GROUP BY key ORDER BY max(sent.id) DESC LIMIT ?",
         (_MOST_VALUES,),
     )
-    found = [(key.partition("/")[2], _read_place(title)) for key, title in rows]
+    found = [
+        (key.partition("/")[2], _read_place(title))
+        for key, title in rows
+        if not (to_run and key.startswith("computations/"))
+    ]
     return [
         Candidate(place, told)
         for place, told in found

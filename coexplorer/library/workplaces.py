@@ -47,6 +47,8 @@ _ROWS: Final = 1000
 _MOST_PAGES: Final = 20
 """Pages that are read for the beginning of an id, which no search may know."""
 _HINTS: Final = 3
+_RELEASED: Final = ("release", "published")
+"""What `Capsule.status` is of what nobody changes any more, by today's word and by the old one."""
 _LONGEST_TOLD: Final = 80
 _SINCE_ALL: Final = "2.18"
 """Before, the platform's API knows no capsules, pipelines and computations."""
@@ -175,6 +177,8 @@ class WorkplaceFinder:
     async def suggest(self, part: str) -> list[Capsule]:
         """Return capsules and pipelines whose names have a part, the one used last first.
 
+        Released ones are left out: nothing can be attached to them.
+
         Args:
             part: Of a name; empty: this user's own.
         """
@@ -191,7 +195,11 @@ class WorkplaceFinder:
                 page = await client.workplaces.search(kind, request, limit=MOST_SUGGESTED)
                 found += page.results
         folded = part.strip().casefold()
-        found = [each for each in found if folded in each.name.casefold()]
+        found = [
+            each
+            for each in found
+            if folded in each.name.casefold() and each.status not in _RELEASED
+        ]
         return sorted(found, key=lambda each: each.last_accessed or 0, reverse=True)
 
     async def attached(self, workplace: Workplace) -> tuple[AttachedAsset, ...]:

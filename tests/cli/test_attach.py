@@ -1,10 +1,13 @@
 """``attach``, ``detach`` and ``attached``: from a workstation's shell, and onto capsules."""
 
+from pathlib import Path
+
 import pytest
 from click.shell_completion import ShellComplete
 from msgspec.structs import replace
 
 from coexplorer.cli.commands import cli
+from coexplorer.library.completions import find_workplaces
 from tests.library.conftest import many_assets
 from tests.support.program import Program
 from tests.support.server import (
@@ -61,7 +64,9 @@ def test_200_are_found_attached_seen_detached_and_taken_back(shell: Program) -> 
     assert {row["workplace"] for row in told} == {f"computations/{SESSION}"}
 
 
-def test_a_capsule_is_named_and_its_running_workstation_is_used(program: Program) -> None:
+def test_a_capsule_is_named_and_its_running_workstation_is_used(
+    program: Program, tmp_path: Path
+) -> None:
     done = program.ok("attach", DERIVED, "--onto", "Spike sorting", "--mount", "sorted")
     assert f"to workstation 'Cloud workstation' ({SESSION[:8]})" in done.out
     assert mounts(program)[DERIVED] == "sorted"
@@ -79,6 +84,11 @@ def test_a_capsule_is_named_and_its_running_workstation_is_used(program: Program
     for command in (["attached"], ["attach", "--onto"], ["detach", "--from"]):
         offered = [item.value for item in completer.get_completions(command, "")]
         assert offered in ([MY_CAPSULE, SESSION], [])
+    (journal,) = tmp_path.rglob("journals/*.sqlite3")
+    offered = [each.text for each in find_workplaces(journal, "")]
+    assert offered == [MY_CAPSULE, SESSION]
+    offered = [each.text for each in find_workplaces(journal, "", to_run=True)]
+    assert offered == [MY_CAPSULE]
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,8 @@ async def test_names_are_suggested_by_a_part_and_own_ones_without(library: Libra
     assert names == {"Spike sorting", "Sort and curate"}
     own = {each.name for each in await library.workplaces.suggest("")}
     assert "Curation" in own
+    assert "Released" not in own
+    assert await library.workplaces.suggest("Released") == []
     assert not own & {"Viewed", "Hidden"}
 
 
