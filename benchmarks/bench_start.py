@@ -21,6 +21,7 @@ from typing import NamedTuple
 from benchmarks.bench_catalog import ME, NOW, PAGE, build_record
 from coexplorer.catalog import Catalog
 from coexplorer.demo.samples import generate
+from coexplorer.demo.samples.generate import HIGHEST_COUNT
 from coexplorer.models import Dialect
 
 SMALL = 1200
@@ -87,7 +88,17 @@ def make_home(home: Path, catalogs: dict[str, int], domain: str = "") -> None:
 
 
 def fill(path: Path, count: int) -> None:
-    stored = generate(count, seed=1, now=NOW, owner=ME, colleague="sam@acme.org")
+    stored = [  # ids of different seeds differ
+        one
+        for seed, start in enumerate(range(0, count, HIGHEST_COUNT), 1)
+        for one in generate(
+            min(HIGHEST_COUNT, count - start),
+            seed=seed,
+            now=NOW,
+            owner=ME,
+            colleague="sam@acme.org",
+        )
+    ]
     with Catalog.open(path) as catalog:
         generation = catalog.begin_sweep()
         for start in range(0, count, PAGE):
