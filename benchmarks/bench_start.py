@@ -20,8 +20,7 @@ from typing import NamedTuple
 
 from benchmarks.bench_catalog import ME, NOW, PAGE, build_record
 from coexplorer.catalog import Catalog
-from coexplorer.demo.samples import generate
-from coexplorer.demo.samples.generate import HIGHEST_COUNT
+from coexplorer.demo.samples import HIGHEST_COUNT, generate
 from coexplorer.models import Dialect
 
 SMALL = 1200
