@@ -41,7 +41,7 @@ def lines(path: Path) -> list[str]:
 def test_it_is_asked_for_by_an_open_or_a_stat_alone(mounted: Mounted) -> None:
     asset = mounted.folder / "all" / "a1"
     assert "about" not in names(asset)  # else grep -r would ask for each asset
-    assert names(asset / "about") == ["sharing"]
+    assert names(asset / "about") == ["sharing", "uses"]
     assert mounted.run(f"find '{mounted.folder}/all' -type f | xargs grep -l x").returncode in (
         0,
         123,
@@ -53,6 +53,23 @@ def test_it_is_asked_for_by_an_open_or_a_stat_alone(mounted: Mounted) -> None:
     assert lines(asset / "about" / "sharing") == ["everyone: none", f"user {MAYA}: owner"]
     assert len(mounted.server.requests(*GET)) == 2
     assert mounted.run(f"cat '{asset}/about/sharing'").stdout.endswith(f"user {MAYA}: owner\n")
+
+
+def test_uses_is_read_only_has_its_true_size_and_tells_a_failure(mounted: Mounted) -> None:
+    uses = mounted.folder / "all" / "a3" / "about" / "uses"
+    search = ("POST", "*capsules/search")
+    names(uses.parent)
+    assert mounted.server.requests(*search) == []
+    mounted.server.faults.add(403, *search)
+    failed = uses.read_text()
+    assert "which capsules use it is not known" in failed
+    assert "nothing that you can see" not in failed
+    mounted.server.faults.clear()
+    text = uses.read_text()
+    assert text.endswith("# nothing that you can see uses it\n")
+    assert uses.stat().st_size == len(text.encode())
+    with pytest.raises(PermissionError):
+        uses.write_text("x")
 
 
 def test_a_save_is_one_post_and_merged_with_what_others_did(

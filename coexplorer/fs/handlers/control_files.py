@@ -37,6 +37,7 @@ Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
     asset.json                          everything the platform says about it (read-only)
     error                               only after a failed write: what happened, what to do
     about/sharing                       who can see it, one per line (no listing shows about/)
+    about/uses                          the capsules and pipelines that use it
 
 A save is one change on the platform, or an error. Tags: one per line. Swap files and
 locks of editors stay in memory; any other file that you put here stays on this machine.

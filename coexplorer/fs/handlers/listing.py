@@ -20,6 +20,7 @@ from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_directory
 from coexplorer.fs.kernel.inodes import (
+    FETCHED,
     Inode,
     Part,
     Place,
@@ -83,7 +84,8 @@ class Listings:
                 raise pyfuse3.FUSEError(errno.ENOENT)
             if asset[1] == Part.ABOUT:
                 listing = Listing()
-                listing.add(b"sharing", _later(self._stat.of_sharing, node))
+                for name, part in FETCHED.items():
+                    listing.add(name, _later(self._stat.of_fetched, node, part))
                 return listing
             return self._list_asset(node)
         if inode in ASSET_FOLDERS:

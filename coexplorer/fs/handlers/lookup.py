@@ -17,6 +17,7 @@ from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_file, build_text_file, refill
 from coexplorer.fs.kernel.inodes import (
+    FETCHED,
     Inode,
     Part,
     Place,
@@ -60,7 +61,8 @@ class Lookup:
         if number is not None:
             node = self._tree.find_number(number)
             if node is not None and is_about(parent):
-                return self._stat.of_sharing(node) if name == b"sharing" else None
+                part = FETCHED.get(name)
+                return None if part is None else self._stat.of_fetched(node, part)
             return None if node is None else self.find_in_asset(node, name)
         if parent in ASSET_FOLDERS:
             node = self._folders[parent].get(name)

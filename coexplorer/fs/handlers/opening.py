@@ -46,6 +46,7 @@ class Opening:
         self._reach = upstream.reach
         self._unsent = upstream.unsent
         self._sharing = upstream.sharing
+        self._uses = upstream.uses
         self._control = control
         self._showing = showing
         self._guard = guard
@@ -281,6 +282,12 @@ class Opening:
         self, node: Node, part: Part, inode: int, flags: int, pid: int
     ) -> pyfuse3.FileInfo:
         """Open what is no field of an asset."""
+        if part == Part.USES:
+            if flags & _WRITES:
+                raise pyfuse3.FUSEError(errno.EACCES)
+            opened = OpenFile(None, pid, self._volume.groups.find(pid), inode=inode)
+            await self._uses.open(opened, node)
+            return self._info(opened, direct_io=True)
         if part == Part.SHARING:
             return await self._open_sharing(node, inode, flags, pid)
         return self._open_derived(node, part, inode, pid, writes=bool(flags & _WRITES))

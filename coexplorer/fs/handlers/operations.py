@@ -35,7 +35,7 @@ from coexplorer.fs.handlers.rename import Renaming
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_absent
 from coexplorer.fs.kernel.errnos import DEADLINE_S, answers
-from coexplorer.fs.kernel.inodes import Part, Place, is_fetched, split_view
+from coexplorer.fs.kernel.inodes import Part, Place, is_fetched, is_uses, split_view
 from coexplorer.fs.sync.upstream import Upstream
 
 _BLOCK_BYTES = 4096
@@ -71,6 +71,7 @@ class Operations(pyfuse3.Operations):
         self._reach = upstream.reach
         self._keeper = upstream.keeper
         self._sharing = upstream.sharing
+        self._uses = upstream.uses
         self._guard = guard
         self._stat = stat
         self._looking = looking
@@ -110,7 +111,8 @@ class Operations(pyfuse3.Operations):
     @answers()
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
         if is_fetched(inode):
-            await self._sharing.measure(inode, ctx.pid)
+            room = self._uses if is_uses(inode) else self._sharing
+            await room.measure(inode, ctx.pid)
         entry = self._stat.attributes(inode, ctx.pid)
         return entry  # noqa: RET504 - the page of invariants looks for it
 

@@ -25,6 +25,7 @@ from coexplorer.fs.kernel.attributes import (
     build_text_file,
 )
 from coexplorer.fs.kernel.inodes import (
+    FETCHED,
     Inode,
     Part,
     Place,
@@ -60,7 +61,7 @@ class Stat:
         if inode == Place.STATUS:
             return self.of_status(pid)
         if is_fetched(inode) and (located := self._files.locate(inode)) is not None:
-            return self.of_sharing(located[0], pid)
+            return self.of_fetched(*located, pid)
         found = self._find_attributes(inode)
         if found is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
@@ -92,8 +93,8 @@ class Stat:
     ) -> pyfuse3.EntryAttributes | None:
         if part == Part.DIRECTORY:
             return self.of_node(node)
-        if part in (Part.ABOUT, Part.SHARING):
-            return self.of_about(node) if part == Part.ABOUT else self.of_sharing(node)
+        if part == Part.ABOUT or part in FETCHED.values():
+            return self.of_about(node) if part == Part.ABOUT else self.of_fetched(node, part)
         if not self._volume.texts.ensure_measured(node):
             return None
         entry = self.of_part(node, part)
@@ -178,12 +179,12 @@ class Stat:
         entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o222)
         return entry
 
-    def of_sharing(self, node: Node, pid: int = 0) -> pyfuse3.EntryAttributes:
-        """Return the attributes of ``about/sharing``, for the process that asks.
+    def of_fetched(self, node: Node, part: Part, pid: int = 0) -> pyfuse3.EntryAttributes:
+        """Return the attributes of a file of ``about``, for the process that asks.
 
         They are what is known: a getattr has the text fetched first (`SharingFiles.measure`).
         """
-        inode = asset_inode(node.number, Part.SHARING)
+        inode = asset_inode(node.number, part)
         known = self._volume.fetched.find(inode)
         size = GUESS_BYTES if known is None else known.size
         tgid = self._volume.groups.find(pid) if pid else 0
@@ -191,7 +192,8 @@ class Stat:
         if own is not None:
             size = len(own)
         mtime_ns = self._volume.times.started_ns if known is None else known.mtime_ns
-        entry = build_file(inode, size, mtime_ns)
+        build = build_text_file if part == Part.USES else build_file
+        entry = build(inode, size, mtime_ns)
         entry.attr_timeout = 0.0  # whoever has opened it looks at its size, and copies as much
         return entry
 

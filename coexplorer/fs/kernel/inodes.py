@@ -61,6 +61,7 @@ class Part(int):
     ERROR: ClassVar[Part]
     ABOUT: ClassVar[Part]
     SHARING: ClassVar[Part]
+    USES: ClassVar[Part]
 
 
 FIELD_PARTS: Final = {field.name: Part(number) for number, field in enumerate(FIELDS, 1)}
@@ -68,8 +69,11 @@ FIELD_PARTS: Final = {field.name: Part(number) for number, field in enumerate(FI
 
 Part.DIRECTORY, Part.JSON, Part.ERROR = Part(0), Part(len(FIELDS) + 1), Part(len(FIELDS) + 2)
 Part.ABOUT, Part.SHARING = Part(Part.ERROR + 1), Part(Part.ERROR + 2)
-"""The folder of what the platform is asked when it is opened, and a file in it; no listing has
+Part.USES = Part(Part.ERROR + 3)
+"""The folder of what the platform is asked when it is opened, and its files; no listing has
 them."""
+FETCHED: Final = {b"sharing": Part.SHARING, b"uses": Part.USES}
+"""The parts of the files in ``about``, by their names."""
 PARTS: Final = (Part.DIRECTORY, *FIELD_PARTS.values(), Part.JSON, Part.ERROR)
 
 
@@ -144,7 +148,12 @@ def is_about(inode: int) -> bool:
 
 def is_fetched(inode: int) -> bool:
     """Tell whether an inode is a file whose text is fetched when it is opened."""
-    return _ASSET <= inode < _LINK and inode & _PART_MASK == Part.SHARING
+    return _ASSET <= inode < _LINK and inode & _PART_MASK in FETCHED.values()
+
+
+def is_uses(inode: int) -> bool:
+    """Tell whether an inode is an asset's ``about/uses``."""
+    return _ASSET <= inode < _LINK and inode & _PART_MASK == Part.USES
 
 
 def split_link(inode: int) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from coexplorer.fs.sync.held_texts import content_of
 from coexplorer.fs.sync.journal_news import JournalNews
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.fs.sync.sharing import SharingFiles
+from coexplorer.fs.sync.uses import UsesFiles
 from coexplorer.fs.sync.writeback import Writeback
 from coexplorer.library import Library
 
@@ -28,6 +29,7 @@ class Upstream:
         keeper: Users' own files, on the disk.
         saver: Sends changes.
         sharing: Who can see an asset: read and sent at once.
+        uses: What uses an asset: read when it is opened.
     """
 
     reach: Connectivity
@@ -36,6 +38,7 @@ class Upstream:
     keeper: Keeper
     saver: Writeback
     sharing: SharingFiles
+    uses: UsesFiles
 
     async def write_down(self) -> None:
         """Write down what could not be written before, as far as there is room on the disk now."""
@@ -56,4 +59,4 @@ def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> U
     saver = Writeback(volume, library, reach, unsent, nursery)
     keeper = Keeper(volume, library)
     sharing = SharingFiles(volume, library, unsent, keeper)
-    return Upstream(reach, unsent, journal, keeper, saver, sharing)
+    return Upstream(reach, unsent, journal, keeper, saver, sharing, UsesFiles(volume, library))
