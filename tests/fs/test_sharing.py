@@ -167,7 +167,7 @@ def test_nothing_else_can_be_made_or_removed_there(mounted: Mounted) -> None:
     ):
         with pytest.raises(OSError, match=r"."):
             act()
-    assert names(folder) == ["sharing"]
+    assert names(folder) == ["sharing", "uses"]
 
 
 def test_what_could_not_be_sent_waits_in_the_journal(mounted: Mounted) -> None:
