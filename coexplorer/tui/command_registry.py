@@ -125,7 +125,8 @@ COMMANDS: tuple[Command, ...] = (
         "find.sort",
         "Sort",
         ("s",),
-        "Choose how to sort the list.",
+        "Choose how to sort the list; a row that you edit stays where it is until you sort, search"
+        " or refresh.",
         Group.FIND,
         why_disabled=needs_library,
         opens=True,

@@ -29,12 +29,14 @@ async def refresh(screen: Workbench) -> None:
     finally:
         screen.feeds.header.show("")
         await screen.feeds.load_status()
+        screen.feeds.list.restore_order()
         screen.feeds.list.load()
         await screen.feeds.details.forget_uses()
 
 
 async def sweep(screen: Workbench) -> None:
     """Read everything again."""
+    screen.feeds.list.restore_order()
     report = await screen.library.sync.sweep()
     how = "all" if report.complete else "not all: the platform stopped early"
     screen.say(f"{report.seen:,} assets read ({how}), {report.removed:,} gone")

@@ -375,6 +375,7 @@ async def shown_ahead(
     At the end it is shown as the catalog has it, but for what else of it is on its way.
     """
     ahead = screen.rows.windows.ahead
+    screen.feeds.list.keep_place(asset_id, values)
     sent = ahead.begin(asset_id, values)
     try:
         screen.rows.redraw_rows()

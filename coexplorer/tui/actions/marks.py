@@ -37,9 +37,7 @@ async def mark_range(screen: Workbench) -> None:
         return
     first, last = sorted((screen.state.range_start, screen.rows.cursor))
     screen.state.range_start = None
-    rows = await screen.library.assets.window(
-        screen.state.browsing.query, offset=first, limit=last - first + 1
-    )
+    rows = await screen.feeds.list.read_rows(first, last - first + 1)
     screen.state.marked.add(rows)
     screen.show_marks()
 

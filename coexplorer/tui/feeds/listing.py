@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import msgspec
 
-from coexplorer.models import AssetId
+from coexplorer.models import AssetId, Row
+from coexplorer.query import Query
 from coexplorer.tui.columns import NOTHING_FITS, NOTHING_READ, NOTHING_YET, show_count
 from coexplorer.tui.feeds.header import HeaderFeed
+from coexplorer.tui.feeds.kept_places import KeptPlaces, Places
 from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 from coexplorer.tui.keys import key_of, show_key
 from coexplorer.tui.screens.base import LIST, START
@@ -42,12 +45,14 @@ class ListFeed:
         self._turn = 0
         self._reading = self._again = False
         self._found: int | None = None
+        self._keeping = KeptPlaces()
+        self._places = Places()
 
     def load(self, *, go_to: AssetId | None = None, to_top: bool = False) -> None:
         """Read the list again, in the background; the cursor stays on its asset.
 
         With either argument it is another list, and keys wait for it: what is typed ahead is meant
-        for the rows that come, not for the ones still shown.
+        for the rows that come, not for the ones still shown. All rows are then in their order.
 
         Args:
             go_to: The asset that the cursor goes to instead of its own.
@@ -76,6 +81,11 @@ class ListFeed:
                 self._reading, self._goal = False, None
                 self._screen.call_later(self.release_keys)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the list is being read again."""
+        return self._reading
+
     async def release_keys(self) -> None:
         """Let keys go on that waited for the list that is shown now."""
         await self._screen.release_keys(START)
@@ -88,19 +98,22 @@ class ListFeed:
         query, goal, rows_list = screen.state.browsing.query, self._goal, screen.rows
         current, moved = rows_list.current, rows_list.moved
         wanted = goal.asset_id if goal is not None else current.id if current is not None else None
-        place = await library.assets.position(wanted, query) if wanted is not None else None
+        if goal is not None:
+            self._keeping.forget()
+        places = await self._locate(query)
+        place = await self._find_place(wanted, query, places) if wanted is not None else None
         if place is None:
             place = 0 if goal is not None and goal.to_top else rows_list.cursor
             moved = rows_list.moved
         # Keys that are pressed meanwhile move the cursor: they count in the new list, too.
         offset = max(0, place + rows_list.moved - moved) // BLOCK * BLOCK
-        rows = await library.assets.window(query, offset=offset, limit=BLOCK)
+        rows = await self._read(query, places, offset, BLOCK)
         count = len(rows) if not offset and len(rows) < BLOCK else None
         if count is None and (goal is None or not rows):
             count = await library.assets.count(query)
         if not rows and count:
             offset = (count - 1) // BLOCK * BLOCK
-            rows = await library.assets.window(query, offset=offset, limit=BLOCK)
+            rows = await self._read(query, places, offset, BLOCK)
         order = screen.state.browsing.order
 
         def show(known: int) -> None:
@@ -113,6 +126,7 @@ class ListFeed:
                 asset_id = wanted if followed is None else followed.id
                 found = (offset + at for at, row in enumerate(rows) if row.id == asset_id)
                 cursor = next(found, cursor)
+            self._places = places
             rows_list.show_list(known, rows, offset=offset, cursor=cursor, note=self._empty_note())
             rows_list.show_sort(order.field, descending=order.descending)
 
@@ -148,11 +162,58 @@ class ListFeed:
     async def load_rows(self, offset: int, limit: int) -> None:
         """Read rows that the list misses; if it is another list by then, it asks again."""
         generation = self._screen.rows.windows.generation
-        rows = await self._library.assets.window(
-            self._screen.state.browsing.query, offset=offset, limit=limit
-        )
+        rows = await self.read_rows(offset, limit)
         if generation == self._screen.rows.windows.generation:
             self._screen.rows.supply(offset, rows)
+
+    async def read_rows(self, offset: int, limit: int) -> Sequence[Row]:
+        """Return rows by the index at which the list shows them."""
+        return await self._read(self._screen.state.browsing.query, self._places, offset, limit)
+
+    def keep_place(self, asset_id: AssetId, values: Mapping[str, object]) -> None:
+        """Let an asset that gets these values stay where it is, until it is another list.
+
+        Else its row would go where the order has it then, with the cursor, and whoever edits one
+        asset after another would miss those in between.
+        """
+        browsing, windows = self._screen.state.browsing, self._screen.rows.windows
+        found = next(((at, row) for at, row in windows.iter_known() if row.id == asset_id), None)
+        if found is None:
+            return
+        at, row = found
+        now = getattr(row, browsing.order.field, None)
+        is_last = at + 1 >= windows.count
+        below = None if is_last else windows.find(at + 1)
+        if values.get(browsing.order.field, now) != now and (is_last or below is not None):
+            self._keeping.keep(asset_id, None if below is None else below.id, browsing.query)
+
+    def restore_order(self) -> None:
+        """Let the next list have all rows where the order has them."""
+        self._keeping.forget()
+
+    async def _locate(self, query: Query) -> Places:
+        if not self._keeping:
+            return Places()
+        assets = self._library.assets
+        return await self._keeping.locate(
+            query, lambda each: assets.position(each, query), lambda: assets.count(query)
+        )
+
+    async def _find_place(self, asset_id: AssetId, query: Query, places: Places) -> int | None:
+        place = places.find(asset_id)
+        if place is not None:
+            return place
+        position = await self._library.assets.position(asset_id, query)
+        return None if position is None else places.place_of(position)
+
+    async def _read(self, query: Query, places: Places, offset: int, limit: int) -> Sequence[Row]:
+        assets = self._library.assets
+        start, span = places.find_span(offset, limit)
+        rows = await assets.window(query, offset=start, limit=span)
+        if not places.kept:
+            return rows
+        kept = {row.id: row for row in await assets.rows(places.kept)}
+        return places.merge(offset, limit, rows, kept)
 
     def _empty_note(self) -> str:
         if self._screen.state.browsing.text.strip():
