@@ -82,6 +82,7 @@ class CommandScreen(TerminalScreen[Result]):
         self._leaving: Widget | None = None
         self.leaving_turn = 0
         self._focus_turn = 0
+        self._opening = 0
         self._opening_turn = 0
         self._dropped_at = float("-inf")
         self._refused_at = float("-inf")
@@ -400,14 +401,15 @@ class CommandScreen(TerminalScreen[Result]):
                 self._refuse_rest(opener)
             return
         if command.opens:
+            self._opening += 1
             self.hold_keys(OPEN)
         if inspect.iscoroutinefunction(handler):
-            work = partial(self._open, handler, opener if command.types else None)
+            work = partial(self._open, handler, opener if command.types else None, self._opening)
             self.begin(command_id, work if command.opens else handler)
             return
         handler()
         if command.opens:
-            self.call_after_refresh(self.release_keys, OPEN)
+            self.call_after_refresh(self._release_opening, self._opening)
 
     def iter_footer(self) -> list[Command]:
         """Return the footer's commands: the ones in this scope that can run now."""
@@ -454,7 +456,12 @@ class CommandScreen(TerminalScreen[Result]):
         self.call_later(self.release_keys, BEGIN)
         await work()
 
-    async def _open(self, work: Work, opener: events.Key | None) -> None:
+    async def _release_opening(self, opening: int) -> None:
+        """Let keys go on that waited for what a key opened, if they wait for no later one."""
+        if opening == self._opening:
+            await self.release_keys(OPEN)
+
+    async def _open(self, work: Work, opener: events.Key | None, opening: int) -> None:
         """Let keys go on once something is open; what nothing opened for is dropped."""
         before = self._openings
         try:
@@ -463,7 +470,9 @@ class CommandScreen(TerminalScreen[Result]):
             typing = getattr(self.focused, "takes_keys", False)
             if self._openings == before and self.is_current and not typing:
                 self._refuse_rest(opener)
-            await self.release_keys(OPEN)
+            # What is open may have been closed again by keys, and another key have opened more,
+            # while this was still at work.
+            await self._release_opening(opening)
 
     async def _guard(self, name: str, work: Work) -> None:
         try:
