@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeAlias, cast
 
@@ -78,6 +78,13 @@ class MetadataSchema(msgspec.Struct, frozen=True):
         )
         error.hint = "coexplorer metadata lists the keys, and what each takes"
         return error
+
+    def list_lacking(self, metadata: Mapping[str, object] | None) -> tuple[str, ...]:
+        """Return the required keys that an asset does not have."""
+        there = metadata or {}
+        return tuple(
+            field.name for field in self.fields if field.required and field.name not in there
+        )
 
     def find_like(self, key: str) -> tuple[str, ...]:
         """Return keys that could be meant by one that does not exist, the likeliest first."""

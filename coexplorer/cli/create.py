@@ -26,6 +26,7 @@ from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.cli.values import TEXT, OneOf
 from coexplorer.errors import TimeIsUp
 from coexplorer.fields import SETS_LAST, FieldKind, build_new_fields
+from coexplorer.library.metadata import describe_lacking
 from coexplorer.models import AssetId, AssetState, NewAsset
 from coexplorer.sharing import list_roles
 from coexplorer.text import UNTOLD
@@ -122,8 +123,11 @@ def create_command(
     async def work(library: Library) -> None:
         metadata = await library.changes.read_metadata(typed) if typed else None
         whole = msgspec.structs.replace(new, metadata=metadata)
+        filled = await source.fill(library, whole)
+        if lacking := await library.changes.list_lacking(filled):
+            warn_once(describe_lacking(lacking))
         record = await library.changes.create(
-            await source.fill(library, whole),
+            filled,
             sharing=sharing,
             shared=shared.append,
             failed_too=given.failed_too,

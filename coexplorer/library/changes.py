@@ -24,7 +24,7 @@ from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
 from coexplorer.library.kept_texts import is_same_file, may_give_up
 from coexplorer.library.log import Log
-from coexplorer.library.metadata import judge_metadata, known_schema
+from coexplorer.library.metadata import ensure_schema, judge_metadata, known_schema
 from coexplorer.library.plans import Change, Plan, change_fields, show_by
 from coexplorer.library.results import (
     BatchProgress,
@@ -277,6 +277,15 @@ class Changes:
             result: What became of it at first, from `create`.
         """
         return await self._creator.share_again(result)
+
+    async def list_lacking(self, new: NewAsset) -> tuple[str, ...]:
+        """Return the keys of custom metadata that the deployment requires and `new` does not have.
+
+        That is no mistake, since many a platform takes an asset without them: say it before the
+        asset is sent, with `describe_lacking`.
+        """
+        schema = await ensure_schema(self._context)
+        return schema.list_lacking(new.metadata)
 
     async def read_metadata(self, typed: Mapping[str, Sequence[str] | None]) -> Map:
         """Return custom metadata of a new asset, as the deployment's schema types them.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -17,6 +17,7 @@ from coexplorer.fields import FieldKind, field_named
 from coexplorer.library.context import Context
 from coexplorer.library.refusals import is_final
 from coexplorer.metadata import UNKNOWN, MetadataSchema, decode_schema, encode_schema
+from coexplorer.text import clean
 
 T = TypeVar("T")
 
@@ -113,6 +114,13 @@ async def judge_metadata(
         if fresh == schema:
             raise
         return await context.read(judge, fresh)
+
+
+def describe_lacking(keys: Sequence[str]) -> str:
+    """Say which required keys a new asset lacks (pure); the platform may take it anyway."""
+    named = " and ".join(f"'{clean(key)}'" for key in keys)
+    verb = "is" if len(keys) == 1 else "are"
+    return f"{named} {verb} required by your deployment, and not given"
 
 
 def touches_metadata(names: Iterable[str]) -> bool:

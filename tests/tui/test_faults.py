@@ -147,6 +147,8 @@ async def test_a_creation_is_done_once_or_its_form_keeps_what_was_typed(
         screen = app.app.screen
         assert isinstance(screen, CreateScreen)
         await app.press("ctrl+s")
+        await app.until_shown("ctrl+s again sends it without")
+        await app.press("ctrl+s")
         await app.until(lambda: not screen.busy, "the end of it")
         await leave_sign_in(app)
         made = [asset for asset in server.store.assets() if asset.name == "new one"]

@@ -7,6 +7,7 @@ from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_
 from coexplorer.demo.server import DemoServer
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.widgets.field import Field
+from coexplorer.tui.widgets.form import Toggle
 from tests.support.server import OUTSIDE
 from tests.support.tui import Running, running_app
 
@@ -17,6 +18,16 @@ async def fill(app: Running, **texts: str) -> None:
         field = next(field for field in app.app.screen.query(Field) if field.field_name == name)
         app.app.screen.set_focus(field)
         await app.type(text)
+
+
+async def send_without(app: Running) -> None:
+    """Send the form without the metadata that is required: the second Ctrl-S does."""
+    await app.press("ctrl+s")
+    await app.until_shown("* required by your deployment")
+    await app.until_shown("'subject id' is required by your deployment, and not given; ctrl+s")
+    assert not app.server.requests("POST", "*/data_assets")
+    assert getattr(app.app.focused, "field_name", "") == "metadata.subject id"
+    await app.press("ctrl+s")
 
 
 @pytest.mark.command("asset.create", "form.submit", "screen.close")
@@ -33,8 +44,20 @@ async def test_an_asset_is_made_from_a_bucket_and_watched_until_it_is_ready(
         await fill(app, prefix=SAMPLE_PREFIX)
         await app.press("tab", "tab", "tab", "space")
         await app.until_shown("[x] the bucket is public")
-        await app.press("ctrl+s")
+        await send_without(app)
         await app.until_shown("new one is ready")
+        external = app.app.screen.query(Toggle).first().on
+        await app.press("tab")
+        await app.type("more")
+        app.paste("text")
+        await app.pilot.click(Toggle)
+        await app.press("ctrl+s")
+        await app.until(lambda: any("it was sent already" in t for _, t in app.app.notices), "said")
+        form = app.app.screen
+        assert form.focused is None
+        assert {f.value for f in form.query(Field)} >= {"new one", "keep, raw", SAMPLE_PUBLIC}
+        assert not [f for f in form.query(Field) if "more" in f.value or "text" in f.value]
+        assert form.query(Toggle).first().on == external
         await app.press("escape")
         await app.until_shown("new one  ")
         made = next(asset for asset in server.store.assets() if asset.name == "new one")
@@ -51,7 +74,7 @@ async def test_a_failed_creation_says_its_reason_and_secrets_stay_secret(
         await fill(app, name="new one", bucket="no-such-bucket", key="AKIA0", secret="topsecret0")
         assert "topsecret0" not in app.text()
         assert "AKIA0" not in app.text()
-        await app.press("ctrl+s")
+        await send_without(app)
         await app.until_shown("failed: ")
         await app.until(lambda: any("new one is failed" in t for _, t in app.app.notices), "named")
         assert "topsecret0" not in settings.journal_path.read_bytes().decode("latin-1")
@@ -184,8 +207,8 @@ async def test_a_form_that_was_being_filled_in_is_offered_again_without_its_secr
     async with running_app(server, settings) as app:
         await app.until_shown("you were making new one", "go on")
         await app.press("enter")
-        await app.until_shown("New asset", SAMPLE_PREFIX, "[x] the bucket is public")
-        await app.press("ctrl+s")
+        await app.until_shown("New asset", SAMPLE_PREFIX, "[x] the bucket is public", "subject")
+        await send_without(app)
         await app.until_shown("new one is ready")
         assert not forms.take()
         await app.press("escape")
@@ -257,7 +280,7 @@ async def test_the_results_of_a_run_are_captured_and_shared(
         await app.until_shown("New asset from run Run 42", "only this part", "share with")
         assert "S3 bucket" not in app.text()
         await fill(app, name="sorted", path="no/such")
-        await app.press("ctrl+s")
+        await send_without(app)
         await app.until_shown("there is no 'no/such'")
         assert server.requests("POST", "*/data_assets") == []
         field = next(each for each in app.app.screen.query(Field) if each.field_name == "path")

@@ -26,6 +26,7 @@ from coexplorer.fields import (
 )
 from coexplorer.library.drafts import FormDraft
 from coexplorer.library.library import Library
+from coexplorer.library.metadata import describe_lacking
 from coexplorer.library.results import EditResult, ReadyProgress
 from coexplorer.metadata import UNKNOWN
 from coexplorer.models import (
@@ -53,7 +54,7 @@ from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import FORM_PARTS
 from coexplorer.tui.widgets.footer import Footer
-from coexplorer.tui.widgets.form import FormField, Toggle
+from coexplorer.tui.widgets.form import LABEL_CELLS, FormField, Toggle
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.tui.widgets.prompt import Prompt
 from coexplorer.written import join_lines, trim, unwrap
@@ -74,6 +75,7 @@ class CreateScreen(CommandScreen[Record | None]):
     }
     CreateScreen VerticalScroll { height: 1fr; scrollbar-size: 0 0; }
     CreateScreen #metadata { height: auto; }
+    CreateScreen .note { height: 1; }
     CreateScreen #told { height: auto; max-height: 4; }
     """
 
@@ -127,6 +129,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._failed = toggle("failed", "even if the run has failed")
         self._sharing = field("sharing", "share with")
         self._told = Lines(id="told")
+        self._warned: tuple[str, ...] = ()
         self._rule, self._metadata = Rule(), Vertical(id="metadata")
         self._prompt = Prompt()
         self._footer = Footer()
@@ -194,6 +197,11 @@ class CreateScreen(CommandScreen[Record | None]):
     async def _load_keys(self) -> None:
         """Add a row for each key of the custom metadata, as the deployment's schema has them."""
         self._schema = await self._library.platform.metadata_schema()
+        if any(each.required for each in self._schema.fields) and self._metadata.is_attached:
+            note = Lines()
+            note.add_class("note")
+            note.show([((f"{' ' * LABEL_CELLS}* required by your deployment", Role.DIM),)])
+            await self._metadata.mount(note)
         for each in self._schema.fields:
             name = f"metadata.{each.name}"
             label = f"{each.name}{' *' if each.required else ''}"
@@ -302,14 +310,27 @@ class CreateScreen(CommandScreen[Record | None]):
 
     async def do_form_submit(self) -> None:
         """Ask the platform for the asset, then watch it."""
-        if self.busy or self._made is not None:
+        if self._made is not None:
+            self.say(f"it was sent already; {key_of('screen.close')} leaves")
+            return
+        if self.busy:
+            self.say("it is being sent")
             return
         self.busy = True
         try:
-            self._tell("asking the platform…", Role.DIM)
             asked = self._read()
             typed = self._sharing.value.strip()
             sharing = parse_changes(typed) if typed else None
+            lacking = await self._library.changes.list_lacking(asked)
+            if not set(lacking) <= set(self._warned):
+                self._warned = lacking
+                self._tell(
+                    f"{describe_lacking(lacking)}; {key_of('form.submit')} again sends it without",
+                    Role.WARN,
+                )
+                self._go_to(f"metadata.{lacking[0]}")
+                return
+            self._tell("asking the platform…", Role.DIM)
             self.coexplorer.memory.forms.drop()  # the journal has it, before it is sent
             self._shared.clear()
             self._made = await self._library.changes.create(
@@ -318,7 +339,7 @@ class CreateScreen(CommandScreen[Record | None]):
                 shared=self._shared.append,
                 failed_too=self._failed.on,
             )
-            self._show_keys()
+            self._end_typing()
             self._tell(
                 "created: the platform is reading the files; you can leave with "
                 f"{key_of('screen.close')}",
@@ -331,7 +352,12 @@ class CreateScreen(CommandScreen[Record | None]):
             self._tell(f"{error.message}; {error.hint}", Role.BAD)
             self._go_to(error.field)
         except NotSignedIn as error:
-            self._tell("nothing was sent: sign in, then send it again", Role.BAD)
+            self._tell(
+                "nothing was sent: sign in, then send it again"
+                if self._made is None
+                else f"it was sent; {key_of('screen.close')} leaves, and the list shows its state",
+                Role.BAD,
+            )
             self.coexplorer.show_sign_in(error)
         except CoexplorerError as error:
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
@@ -344,6 +370,13 @@ class CreateScreen(CommandScreen[Record | None]):
         finally:
             self.busy = False
             self._keep_draft()
+
+    def _end_typing(self) -> None:
+        """Take no more text: it would go nowhere."""
+        for part in self.query(FORM_PARTS):
+            part.can_focus = False
+        self.set_focus(None)
+        self._show_keys()
 
     def _go_to(self, field: str) -> None:
         for row in self.query(FormField):

@@ -52,8 +52,9 @@ class Toggle(Lines, can_focus=True):
             self._switch()
 
     def on_click(self) -> None:
-        """Switch it."""
-        self._switch()
+        """Switch it, unless the form was sent."""
+        if self.can_focus:
+            self._switch()
 
     def _switch(self) -> None:
         self.on = not self.on
