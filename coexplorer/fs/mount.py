@@ -129,6 +129,7 @@ async def _serve(
             await _read_schema(library)
             await follower.load()
             await upstream.journal.recall()
+            await upstream.sharing.failures.recall()
             await upstream.keeper.load()
             for rescued in await trio.to_thread.run_sync(list_rescued, settings.paths):
                 volume.report(describe_rescued(rescued))

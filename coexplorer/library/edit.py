@@ -54,7 +54,7 @@ from coexplorer.library.entries import (
     tell_how_to_combine,
 )
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
-from coexplorer.library.kept_texts import may_give_up
+from coexplorer.library.kept_texts import is_saved_file, may_give_up
 from coexplorer.library.locks import hold_asset
 from coexplorer.library.metadata import judge_metadata, refresh_schema, touches_metadata
 from coexplorer.library.reconcile import Reconciled, Reconciler
@@ -356,6 +356,8 @@ class Editor:
             state = State.UNSENT  # nobody has refused the change: it could not be asked for yet
         if state is State.SKIPPED and isinstance(error, NoLongerFits) and keeps_text(entry):
             state, error = State.REFUSED, keep_unfit(entry, error)
+        if state is State.SKIPPED and is_saved_file(entry):
+            state = State.REFUSED  # the program that saved it has ended: only the log has it
         gone = isinstance(error, NotFound) and entry.reverses is not None
         if gone:
             # Nothing is left to take back: the next undo must not stop at it again.

@@ -43,6 +43,12 @@ def is_unseen(kept: Entry) -> bool:
     return kept.origin == MOUNT and is_edit and kept.looked_at is None
 
 
+def is_saved_file(entry: Entry) -> bool:
+    """Tell whether a change is what a program has saved as a file of a mount."""
+    is_of_file = entry.action in (Action.EDIT, Action.SHARE)
+    return entry.origin == MOUNT and is_of_file and entry.reverses is None
+
+
 def is_same_file(draft: EntryDraft, kept: Entry) -> bool:
     """Tell whether a kept change is an earlier try to save the file that a draft saves."""
     return bool(draft.file) and kept.origin == MOUNT and _rows(kept) == (draft.file,)

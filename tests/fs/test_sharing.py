@@ -21,7 +21,7 @@ POST = ("POST", "*/permissions")
 
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
-    assets = [make_asset(n, f"a{n}") for n in range(1, 22)]
+    assets = [make_asset(n, f"a{n}") for n in range(1, 40)]
     with mounting(tmp_path_factory.mktemp("sharing"), assets) as mounted:
         yield mounted
 
@@ -249,20 +249,85 @@ def test_half_a_text_of_a_killed_program_is_not_sent(mounted: Mounted) -> None:
 def test_error_goes_once_it_is_put_right_elsewhere(mounted: Mounted) -> None:
     path = place(mounted, 18)
     error, asset = path.parents[1] / "error", make_id(18)
-    with pytest.raises(PermissionError):
-        path.write_text("everyone: viewer\n")
-    assert "you wrote:\neveryone: viewer\n" in error.read_text()
-    assert mounted.cli("share", asset, "--everyone", "viewer", "--yes").returncode == 0
-    wait_until(lambda: not error.exists(), "the report of what was put right to go")
-    assert lines(path) == ["everyone: viewer", f"user {MAYA}: owner"]
     rule = mounted.server.faults.add(503, "POST", "data_assets/*/permissions")
+    text = path.read_text().replace("everyone: none", "everyone: viewer")
     with pytest.raises(OSError, match=r"."):
-        path.write_text(path.read_text().replace("everyone: viewer", "everyone: none"))
+        path.write_text(text)
+    mounted.server.faults.remove(rule)
+    assert "503" in error.read_text()
+    # Another change of sharing does not put it right: the file shows what there is now.
+    assert mounted.cli("share", asset, "--group", "Imaging:viewer").returncode == 0
+    wait_until(lambda: "some other way meanwhile" in error.read_text(), "the news in error")
+    assert "you wrote:\n" in error.read_text()
+    assert lines(path) == ["everyone: none", "group Imaging: viewer", f"user {MAYA}: owner"]
+    assert "Waiting for you" in mounted.cli("log").stdout
+    assert mounted.cli("share", asset, "--everyone", "viewer").returncode == 0
+    wait_until(lambda: not error.exists(), "the report of what was put right to go")
+    assert "put right elsewhere" in (mounted.folder / ".coexplorer" / "log").read_text()
+    rule = mounted.server.faults.add(503, "POST", "data_assets/*/permissions")
+    assert lines(path) == ["everyone: viewer", "group Imaging: viewer", f"user {MAYA}: owner"]
+    with pytest.raises(OSError, match=r"."):
+        path.write_text(f"everyone: none\nuser {MAYA}: owner\n")
     mounted.server.faults.remove(rule)
     assert "503" in error.read_text()
     assert mounted.cli("retry").returncode == 0
     wait_until(lambda: not error.exists(), "the report of what was sent again to go")
     assert lines(path) == ["everyone: none", f"user {MAYA}: owner"]
+
+
+REFUSED = {
+    "about/sharing": (
+        "printf 'everyone: viewer\\nuser jonas.lind@example.org: editor\\n' > t; cp t \"$F\"",
+        'cp /dev/null "$F"',
+        ': > "$F"',
+        "printf 'everyone: viewer\\nsomebody\\n' > t; cp t \"$F\"",
+    ),
+    "metadata.toml": ("echo 'a = [' > t; cp t \"$F\"",),
+    "name": ("printf 'two\\nlines\\n' > t; cp t \"$F\"", 'echo > t; cp t "$F"'),
+    "tags": ("printf 'a\\033b\\n' > t; cp t \"$F\"",),
+    "description.md": ("printf 'M\\374ller\\n' > t; cp t \"$F\"",),
+}
+
+
+def test_what_is_refused_before_it_is_sent_is_kept_and_told(mounted: Mounted) -> None:
+    cases = [(name, script) for name, scripts in REFUSED.items() for script in scripts]
+    folders = {}
+    for number, (name, script) in enumerate(cases, 22):
+        folders[number] = folder = mounted.folder / "all" / f"a{number}"
+        mounted.run(script, F=str(folder / name))
+        assert (folder / "error").exists(), (name, script)
+    # What is put right elsewhere goes, so the mount has looked at all of them by then.
+    last = place(mounted, 39)
+    rule = mounted.server.faults.add(503, "POST", "data_assets/*/permissions")
+    with pytest.raises(OSError, match=r"."):
+        last.write_text(f"everyone: viewer\nuser {MAYA}: owner\n")
+    mounted.server.faults.remove(rule)
+    assert mounted.cli("retry").returncode == 0
+    wait_until(lambda: not (last.parents[1] / "error").exists(), "a report to go")
+    for again in range(2):
+        refused = mounted.cli("log", "--refused").stdout
+        for number, (name, script) in zip(folders, cases, strict=True):
+            folder = folders[number]
+            if "somebody" in script:  # its roles can't be written down
+                assert (folder / "sharing.not-saved").exists()
+                assert (folder / "error").exists() or again
+                continue
+            assert (folder / "error").exists(), (again, name, script)
+            assert f"a{number}" in refused, (again, name, script)
+        if not again:
+            mounted.settle()
+            mounted.stop()
+            mounted.start()
+    told = (folders[22] / "error").read_text()
+    assert f"user {JONAS}: editor\n" in told
+    assert "you would no longer be an owner" in told
+    # A good save, and discard, end it.
+    text = (folders[22] / "about/sharing").read_text()
+    (folders[22] / "about/sharing").write_text(text + f"user {JONAS}: editor\n")
+    assert not (folders[22] / "error").exists()
+    assert mounted.cli("discard", "--refused").returncode == 0
+    wait_until(lambda: not (folders[23] / "error").exists(), "what was given up to go")
+    assert len(mounted.server.requests("POST", f"*/{make_id(23)}/permissions")) == 0
 
 
 def test_silence_is_told_and_looked_into(mounted: Mounted) -> None:

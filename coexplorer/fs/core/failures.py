@@ -7,6 +7,9 @@ from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.names import escape_name
 
+SAVING_SHARING = "saving about/sharing"
+"""What a save of that file is called where it is reported."""
+
 _LONGEST_TITLE = 60
 
 
@@ -39,6 +42,10 @@ class Failures:
     def has(self, node: Node) -> bool:
         """Tell whether the last write to an asset failed."""
         return node in self._reports
+
+    def find(self, node: Node, subject: str) -> str:
+        """Return a report; empty when there is none."""
+        return self._reports.get(node, {}).get(subject, "")
 
     def tells_of(self, node: Node, part: Part) -> bool:
         """Tell whether a save of a file failed and was not put right."""

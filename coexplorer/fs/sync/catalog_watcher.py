@@ -208,7 +208,7 @@ class CatalogWatcher:
             self._volume.tree.expire_aliases(now)
             self._volume.tell_stale()
             await self._journal.notice_discards()
-            await self._sharing.notice_changes()
+            await self._sharing.failures.notice_changes()
             if now - purged > _PURGE_S:
                 purged = now
                 self._volume.shown.purge(is_alive)

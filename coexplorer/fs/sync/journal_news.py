@@ -15,7 +15,7 @@ from coexplorer.errors import CoexplorerError, EditConflict, Refused
 from coexplorer.fields import changed_rows
 from coexplorer.fs.core.buffers import Buffer, SaveFailure
 from coexplorer.fs.core.conflicts import SaveConflict, digest_of
-from coexplorer.fs.core.failures import name_save
+from coexplorer.fs.core.failures import SAVING_SHARING, name_save
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FIELDS_OF_PARTS, build_text
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
@@ -130,6 +130,8 @@ class JournalNews:
         for node, what in failed:
             key = node.slot, what
             now = self._unsent.told.get(key, {}).keys()
+            if what == SAVING_SHARING:
+                continue  # roles are no text: see `SharingFailures`
             if key not in self._unsent.journaled or now != told.get(key, set()):
                 continue
             # Another file of the asset may have a text that waits: that is another report.

@@ -10,14 +10,12 @@ import errno
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import pyfuse3
 import trio
 
 from coexplorer.errors import (
     CoexplorerError,
-    Conflict,
     InvalidField,
     NotFound,
     Refused,
@@ -26,17 +24,16 @@ from coexplorer.errors import (
 )
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
-from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import Part, asset_inode
 from coexplorer.fs.kernel.procfs import has_writable, is_killed
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.keeping import Keeper
+from coexplorer.fs.sync.sharing_failures import SharingFailures, SharingSave
 from coexplorer.library import Library
-from coexplorer.library.entries import DONE, KEPT, Action, Entry
 from coexplorer.library.permissions import say_unseen
-from coexplorer.sharing import Sharing, format_sharing, parse_sharing_text
+from coexplorer.sharing import Sharing, differ, format_sharing, parse_sharing_text
 
 log = logging.getLogger(__name__)
 
@@ -44,33 +41,13 @@ _LOOK_S = 2.0
 """So long a stat waits for the text whose size it tells."""
 _MAX_BYTES = 1 << 20
 _MOST_SHOWN = 10_000
-_SUBJECT = "saving about/sharing"
 _HELP = """\
 # Who can see this asset, one per line: everyone, "group NAME" or "user ADDRESS", and a role:
 # owner, editor, viewer, discoverable (groups and everyone) or none. Who has no line has no access.
 """
-_KEPT_AS = b"sharing.not-saved"
-"""A text whose roles can't be read is kept beside the asset's files: the journal has only roles."""
 _NOT_SAVED = """\
 # The lines above are what was written here. They were NOT saved: the asset's error says why.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """A save that failed and was not put right.
-
-    Attributes:
-        text: What was written; None where the file shows what the platform has.
-        base: Who could see the asset, as its author was shown it.
-        entry_id: The newest entry of the journal about the asset then; 0 if there was none.
-        own: That entry is this save's.
-    """
-
-    text: bytes | None
-    base: Sharing
-    entry_id: int
-    own: bool
 
 
 class SharingFiles:
@@ -81,6 +58,9 @@ class SharingFiles:
         library: Asks the platform, and changes it.
         unsent: Notes what failed.
         keeper: Keeps texts on the disk.
+
+    Attributes:
+        failures: What could not be saved.
     """
 
     def __init__(
@@ -88,9 +68,7 @@ class SharingFiles:
     ) -> None:
         self._volume = volume
         self._library = library
-        self._unsent = unsent
-        self._keeper = keeper
-        self._failed: dict[Node, _Failed] = {}
+        self.failures = SharingFailures(volume, library, unsent, keeper, self._read)
         self._shown: OrderedDict[Node, Sharing] = OrderedDict()
         self._asked: dict[int, trio.Event] = {}
 
@@ -111,9 +89,10 @@ class SharingFiles:
         except CoexplorerError as error:
             self._volume.report(f"{node.title}/about/sharing: {error.message}")
             raise
+        await self.failures.note_seen(node, sharing)
         opened.snapshot = self._note_text(node, sharing)
         self._volume.fetched.note_open(opened.inode)
-        failed = self._find_failed(node)
+        failed = self.failures.find(node)
         if failed is not None and failed.text is not None:
             # As in any file that was written in place. Whoever goes on from this text has not been
             # shown what others did meanwhile: it is merged from what its author was shown.
@@ -164,7 +143,7 @@ class SharingFiles:
     def _note_text(self, node: Node, sharing: Sharing) -> bytes:
         """Return what the file shows, and note its size."""
         text = (_HELP + format_sharing(sharing)).encode()
-        failed = self._find_failed(node)
+        failed = self.failures.find(node)
         if failed is not None and failed.text is not None:
             text = _mark(failed.text)
         inode = asset_inode(node.number, Part.SHARING)
@@ -176,11 +155,6 @@ class SharingFiles:
         self._shown.move_to_end(node)
         if len(self._shown) > _MOST_SHOWN:
             self._shown.popitem(last=False)
-
-    def _find_failed(self, node: Node) -> _Failed | None:
-        if node in self._failed and (node, _SUBJECT) not in self._volume.failures.list():
-            del self._failed[node]  # somebody has put it right elsewhere
-        return self._failed.get(node)
 
     async def _read(self, node: Node) -> Sharing:
         seen = (await self._library.platform.sharing([node.id]))[node.id]
@@ -237,6 +211,8 @@ class SharingFiles:
         if not draft.strip() and (wants_sync or self._writes_on(opened)):
             return
         lacking = ""
+        text = bytes(draft).replace(_NOT_SAVED.encode(), b"")
+        save = SharingSave(node, base, text, opened.tgid)
         try:
             if not wants_sync and is_killed(opened.pid):
                 raise Refused(
@@ -244,6 +220,7 @@ class SharingFiles:
                     hint="save it again",
                 )
             mine = parse_sharing_text(_decode(draft), base)
+            save.wanted = differ(base, mine)[1]
             if not mine.same_as(base):
                 with trio.fail_after(DEADLINE_S):
                     result = await self._library.changes.share(node.id, base, mine)
@@ -251,109 +228,31 @@ class SharingFiles:
             if lacking:
                 raise Rejected(lacking, hint="the rest is done; correct the name")
         except trio.TooSlowError:
-            await self._fail(opened, node, base, bytes(draft), _no_reply())
+            await self._fail(opened, save, _no_reply())
         except CoexplorerError as error:
-            await self._fail(opened, node, base, bytes(draft), error)
+            await self._fail(opened, save, error)
         else:
             opened.touched = False
             opened.sharing = mine
             self._volume.fetched.expire(opened.inode)
             self._note_shown(node, mine)
-            self._volume.failures.clear(node, _SUBJECT)
-            if self._failed.pop(node, None) is not None:
-                await self._drop_text(node)
+            await self.failures.end(node)
 
     def _writes_on(self, opened: OpenFile) -> bool:
         """Tell whether the opener holds another descriptor that it may still write through."""
         return has_writable(opened.pid, opened.inode, b"sharing", self._volume.mount_id)
 
-    async def _fail(
-        self, opened: OpenFile, node: Node, base: Sharing, text: bytes, error: CoexplorerError
-    ) -> None:
-        """Say in ``error`` why a save failed, and keep what was written.
+    async def _fail(self, opened: OpenFile, save: SharingSave, error: CoexplorerError) -> None:
+        """Keep what was written, and say why it was not saved.
 
         Raises:
             pyfuse3.FUSEError: Always.
         """
         opened.touched = False  # it is told once
         self._volume.fetched.expire(opened.inode)
-        text = text.replace(_NOT_SAVED.encode(), b"")
-        newest = await self._find_newest(node)
-        if isinstance(error, Unreachable) and error.entry is None and newest is not None:
-            # It was cut off: only the journal tells which entry that was.
-            error.entry = newest.id if newest.state in KEPT else None
-        own = newest is not None and newest.id == error.entry
-        failure = self._unsent.note_failure(node, _SUBJECT, error, opened.tgid)
-        if not own:  # the journal has no roles of it
-            self._unsent.journaled.discard((node.slot, _SUBJECT))
-        if _list_lines(text):
-            report = failure.report
-            if not own:
-                await self._keep_text(node, text)
-                report += f"what you wrote is kept in this folder: {_KEPT_AS.decode()}\n"
-            written = text.decode(errors="backslashreplace")
-            self._volume.failures.note(node, _SUBJECT, f"{report}\nyou wrote:\n{written}")
-        # After a conflict, what others did is to be seen first.
-        shown = bool(_list_lines(text)) and not isinstance(error, Conflict)
-        self._failed[node] = _Failed(
-            text if shown else None, base, 0 if newest is None else newest.id, own
-        )
-        number = errno.EACCES if isinstance(error, NotFound) else failure.errno
+        number = await self.failures.note(save, error)
+        number = errno.EACCES if isinstance(error, NotFound) else number
         raise pyfuse3.FUSEError(number) from error
-
-    async def _keep_text(self, node: Node, text: bytes) -> None:
-        volume = self._volume
-        scratch = Scratch(
-            volume.inodes.take(),
-            node.slot,
-            _KEPT_AS,
-            time.time_ns(),
-            time.monotonic(),
-            content=bytearray(text),
-        )
-        try:
-            volume.scratch.add(scratch)
-            await self._keeper.keep(scratch)
-        except OSError as error:  # the keeper tells of a full disk, and tries again
-            log.warning("%s/%s: %s", node.title, _KEPT_AS.decode(), error)
-        volume.notices.forget_entry(node.inode, _KEPT_AS)
-
-    async def _drop_text(self, node: Node) -> None:
-        scratch = self._volume.scratch.find(node.slot, _KEPT_AS)
-        if scratch is not None and not scratch.handles:
-            await self._keeper.drop(scratch)
-
-    async def _find_newest(self, node: Node) -> Entry | None:
-        """Return the last time that an asset was shared from this machine."""
-        try:
-            entries = await self._library.log.entries_about(node.id)
-        except CoexplorerError as error:
-            log.warning("the journal can't be read: %s", error)
-            return None
-        shares = [entry for entry in entries if entry.action is Action.SHARE]
-        return max(shares, key=lambda entry: entry.id, default=None)
-
-    async def notice_changes(self) -> None:
-        """Take a report away once its asset was shared elsewhere, or the change was given up."""
-        for node in list(self._failed):
-            failed = self._find_failed(node)
-            if failed is None:
-                continue
-            try:
-                entries = await self._library.log.entries_about(node.id)
-            except CoexplorerError as error:
-                log.warning("the journal can't be read: %s", error)
-                return
-            shares = [entry for entry in entries if entry.action is Action.SHARE]
-            done = any(each.id > failed.entry_id and each.state in DONE for each in shares)
-            over = failed.own and any(
-                each.id == failed.entry_id and each.state not in KEPT for each in shares
-            )
-            if (done or over) and self._failed.get(node) is failed:
-                del self._failed[node]
-                self._volume.failures.clear(node, _SUBJECT)
-                self._unsent.journaled.discard((node.slot, _SUBJECT))
-                self._volume.report(f"{node.title}/about/sharing: it was put right elsewhere")
 
 
 def _no_reply() -> Unreachable:
@@ -368,10 +267,6 @@ def _mark(text: bytes) -> bytes:
     """Say of a text that it was not saved: at its end, so that each line keeps its number."""
     end = b"" if text.endswith(b"\n") else b"\n"
     return text + end + _NOT_SAVED.encode()
-
-
-def _list_lines(text: bytes) -> list[bytes]:
-    return [line for line in map(bytes.strip, text.splitlines()) if line and line[:1] != b"#"]
 
 
 def _decode(draft: bytearray) -> str:
