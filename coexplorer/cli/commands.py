@@ -50,6 +50,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "attach": ("attach", "Attach assets to a workstation, a capsule or a pipeline."),
         "detach": ("attach", "Detach assets from there."),
         "attached": ("attach", "List what is attached there."),
+        "transfer": ("transfer", "Move the files of assets to other storage (administrators)."),
         "metadata": ("metadata", "List the keys of custom metadata, and what each takes."),
         "create": ("create", "Create an asset: from S3, a run, a workstation, other assets."),
         "wait": ("create", "Wait until new assets are ready or failed."),

@@ -103,6 +103,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer uses 6b2be3dc", "which capsules and pipelines it is attached to"),
         ("coexplorer uses 'tag:raw' 'used:never' -o csv", "of all matches, for a spreadsheet"),
     ),
+    "transfer": (
+        ("coexplorer transfer 6b2be3dc --to s3://archive/2024/raw --dry-run", "only look"),
+        ("coexplorer transfer --query 'tag:raw' --to 's3://archive/{id}' --wait", "a folder each"),
+    ),
     "sync": (("coexplorer sync", "read all assets again"),),
     "log": (
         ("coexplorer log -n 5", "the last five changes"),

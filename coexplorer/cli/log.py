@@ -213,7 +213,7 @@ def _print_report(report: BatchReport, style: Format) -> None:
             result.asset_id[:8],
             result.told,
             result.asset_name,
-            result.error.message if result.error else result.lacking,
+            result.reason,
         )
         for result in report.results
     ]

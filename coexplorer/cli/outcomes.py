@@ -34,12 +34,14 @@ DONE = {
     "share": "changed the sharing of",
     "attach": "attached",
     "detach": "detached",
+    "transfer": "transferred",
 }
 
 _SO_ALREADY = {
     "delete": "already gone",
     "attach": "attached already",
     "detach": "not attached anyway",
+    "transfer": "there already",
 }
 """What is said of assets that need no change; of others: left as they were."""
 
@@ -154,12 +156,14 @@ def summarize(report: BatchReport, way_back: str) -> str:
     applied = [result for result in applied if not result.withdrawn]
     unchanged = len(report.applied) - len(applied) + len(report.skipped) - missed - len(withdrawn)
     action = report.results[0].action if report.results else "edit"
-    parts = [f"{DONE[action]} {plural(len(applied), 'asset')}"]
+    moving = sum(result.moving for result in report.results)
+    done = "began to transfer" if moving and moving == len(applied) else DONE[action]
+    parts = [f"{done} {plural(len(applied), 'asset')}"]
     restored = len(report.restored)
     if (withdrawn or restored) and not applied:
         parts = []
     if len(applied) == 1 and len(report.results) == 1:
-        parts = [f"{DONE[action]} {applied[0].asset_name}"]
+        parts = [f"{done} {applied[0].asset_name}"]
     if applied and action in _SO_ALREADY and report.title.startswith(f"{action} "):
         parts[0] += report.title.removeprefix(action)  # to or from where
     if withdrawn:
@@ -204,6 +208,8 @@ def _tell_halfway(report: BatchReport) -> list[str]:
         parts.append(f"{archived:,} archived but not deleted")
     if mounting := sum(result.is_mounting for result in report.results):
         parts.append(f"{mounting:,} still being mounted")
+    if moving := sum(result.moving for result in report.results):
+        parts.append(f"{moving:,} still being moved: coexplorer show tells when it was done")
     return parts
 
 

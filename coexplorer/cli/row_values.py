@@ -176,6 +176,7 @@ def outcome_values(result: EditResult) -> Values:
         "lacking": result.lacking or None,
         **_place_values(result.roles or {} if result.action in _ATTACHING else {}),
         "mounting": result.is_mounting,
+        "moving": result.moving,
         "error": None if result.error is None else result.error.message,
         "change": result.batch_id,
         "entry": result.entry_id,

@@ -45,7 +45,8 @@ _TOKEN = Key("token", Holds.TEXT, "Where the token comes from.")
 _ACTION = Key(
     "action",
     Holds.TEXT,
-    "`edit`, `archive`, `unarchive`, `delete`, `create`, `share`, `attach` or `detach`.",
+    "`edit`, `archive`, `unarchive`, `delete`, `create`, `share`, `attach`, `detach`"
+    " or `transfer`.",
 )
 
 
@@ -110,6 +111,7 @@ PLAN = RowKind(
         "share --dry-run",
         "attach --dry-run",
         "detach --dry-run",
+        "transfer --dry-run",
         "tags rename --dry-run",
         "tags merge --dry-run",
         "undo --dry-run",
@@ -124,7 +126,7 @@ PLAN = RowKind(
             Holds.OBJECTS,
             "For each field that changes: `field`, `before`, `after`, `added`, `removed`; fields of"
             " sharing are `everyone`, `user A`, `group G`, their values roles; attaching has one,"
-            " `folder`.",
+            " `folder`, and transferring `storage`.",
         ),
         Key("files", Holds.TEXT, "What happens to the files, if it is deleted.", nullable=True),
         Key("left_out", Holds.TEXT, "Why it is left out; null if it is not.", nullable=True),
@@ -155,7 +157,7 @@ OUTCOME = RowKind(
     "outcome",
     (
         *("edit", "archive", "unarchive", "rm", "share", "tags rename", "tags merge"),
-        *("attach", "detach"),
+        *("attach", "detach", "transfer"),
         *("undo", "redo", "log N"),
     ),
     (
@@ -169,6 +171,7 @@ OUTCOME = RowKind(
         _WORKPLACE,
         _FOLDER,
         Key("mounting", Holds.FLAG, "It is attached, and its files are not there yet."),
+        Key("moving", Holds.FLAG, "It is being transferred: the platform has begun, no more."),
         _ERROR,
         _CHANGE,
         _ENTRY,

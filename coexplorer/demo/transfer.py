@@ -54,6 +54,7 @@ async def transfer(request: Request) -> Response:
     if not asked.force and _is_in_release(deployment, asset):
         raise Refusal(400, "a released pipeline uses this data asset: force is needed")
     target = Bucket(place.bucket, "aws", (place.prefix or "").strip("/"), external=True)
+    deployment.store.update(asset.id, transfer_error="")  # it is of an earlier try
     deployment.start_job(_run_transfer(deployment, asset, target))
     return Response(status_code=204)
 

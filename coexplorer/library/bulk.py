@@ -53,6 +53,7 @@ from coexplorer.library.results import BatchProgress, BatchReport, EditResult, r
 from coexplorer.library.selection import Fit, fit_query
 from coexplorer.library.settle import settle_entries
 from coexplorer.library.share_plans import SharePlanner
+from coexplorer.library.transfer import TransferPlanner
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.metadata import MetadataSchema
 from coexplorer.models import AssetId, Record
@@ -106,6 +107,10 @@ class Bulk:
             return await planner.plan(records, change.sharing, fits or {}, heard, look=look)
         if change.action in ATTACHING and change.attaching is not None:
             return await AttachPlanner(self._context).plan(records, change.attaching)
+        if change.transferring is not None and change.action is Action.TRANSFER:
+            return await TransferPlanner(self._context).plan(
+                records, change.transferring, fits or {}
+            )
         is_current = await self._judge_age(change)
         # In a thread: with thousands of assets a front end would stand still for as long.
         build = partial(build_plan, records, change, fits, is_current)
@@ -269,6 +274,7 @@ class Bulk:
             and entry.action is not Action.CREATE  # the log does not keep what it is made from
             and (only is None or entry.asset_id in only)
             and not is_written_out(entry)
+            and not (entry.action is Action.TRANSFER and entry.id in settled)  # it had arrived
         ]
         meant = [entry.id for entry in entries if allow_unfit(entry) is not entry]
         claimed = await self._context.write_down(journal.claim, unsent)

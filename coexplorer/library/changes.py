@@ -415,6 +415,23 @@ class Changes:
         await self._editor.attacher.wait_mounted(batch_id, progress)
         return await self.report(batch_id)
 
+    async def wait_moved(
+        self, batch_id: int, *, progress: Callable[[int, int], None] | None = None
+    ) -> BatchReport:
+        """Wait until the files of what a change has transferred have moved, or could not.
+
+        What could not is ``refused`` then, with the platform's reason. The caller sets a deadline.
+
+        Args:
+            batch_id: The change.
+            progress: Told how many are settled, of how many, before each look.
+
+        Raises:
+            ApiError: The platform can't be asked any more; it goes on by itself.
+        """
+        await self._editor.transferer.wait_moved(batch_id, progress)
+        return await self.report(batch_id)
+
     async def resume(
         self,
         batch_id: int,

@@ -64,6 +64,8 @@ from coexplorer.library.results import EditResult
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.settle import judge_edit, settle_edits
 from coexplorer.library.share import Sharer
+from coexplorer.library.transfer import Transferer
+from coexplorer.library.transfer_target import MOVING
 from coexplorer.library.validate import check_fields, ensure_editable, tidy_fields
 from coexplorer.models import Asset, AssetId
 from coexplorer.sharing import Sharing, SharingChange, differ
@@ -88,6 +90,7 @@ class Editor:
         self._reconciler = Reconciler(context)
         removal = Removal(context, self._checks)
         self.sharer = Sharer(context, self._checks)
+        self.transferer = Transferer(context, self._checks)
         self.attacher = Attacher(context)
         self._actions: Mapping[Action, Callable[[Attempt], Awaitable[EditResult]]] = {
             Action.EDIT: self._edit,
@@ -95,6 +98,7 @@ class Editor:
             Action.UNARCHIVE: removal.archive,
             Action.DELETE: removal.delete,
             Action.SHARE: self.sharer.share,
+            Action.TRANSFER: self.transferer.transfer,
         }
 
     async def edit(
@@ -311,7 +315,7 @@ class Editor:
                 await self._context.settle(
                     entry.id,
                     result.state,
-                    error=Refused(result.lacking) if result.lacking else result.error,
+                    error=_tell_beside(result),
                     after=result.after,
                     whole=not result.skipped_fields,
                     roles=result.roles,
@@ -501,6 +505,13 @@ class Editor:
             before = attempt.before
             await self._context.write_down(journal.intend, number, before=before, after=theirs)
         return nothing_to_send(attempt, theirs, found.conflicts, found.left_to)
+
+
+def _tell_beside(result: EditResult) -> CoexplorerError | None:
+    """Return what is written down beside the state of a change."""
+    if result.moving:
+        return Refused(MOVING, hint=f"coexplorer show {result.asset_id[:8]} tells when it was done")
+    return Refused(result.lacking) if result.lacking else result.error
 
 
 def build_edit_title(what: Sequence[str], base: Fields) -> str:

@@ -23,6 +23,7 @@ class Action(StrEnum):
     SHARE = "share"
     ATTACH = "attach"
     DETACH = "detach"
+    TRANSFER = "transfer"
 
 
 ATTACHING = (Action.ATTACH, Action.DETACH)
@@ -192,6 +193,7 @@ class Entry(msgspec.Struct, frozen=True):
             folder there; nothing where it was not attached.
         roles: Those members' roles as wanted, and as sent once something was; the folder as wanted,
             and as the platform says then; nothing where it is not to be attached.
+            Where its files are transferred: see `transfer_target`, before and after.
         reason: Why it failed or was left out, or how else it was done: one sentence.
         hint: What to do about it.
         settled_at: Epoch seconds when `state` became final; None before.

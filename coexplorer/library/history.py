@@ -96,6 +96,8 @@ class History:
             settled = await self._context.run(self._context.journal.entry, entry_id)
             if settled is not None and settled.state is State.APPLIED:
                 return read_result(settled)
+            if settled is not None and settled.action is Action.TRANSFER:
+                return read_result(settled)  # it may be under way: it is never sent again
         if entry.action is not Action.CREATE and not entry.asset_id:
             await self.settle_batch(entry.batch_id)  # finds out whether its asset was made
             entry = await self._kept(entry_id)

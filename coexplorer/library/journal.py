@@ -501,14 +501,17 @@ class Journal(JournalReader):
         return self.discard_all([entry_id]) > 0
 
     def discard_all(self, entry_ids: Iterable[int]) -> int:
-        """Give entries up that are kept, and surely not on the platform; return how many."""
+        """Give entries up that are kept, and surely not on the platform; return how many.
+
+        So is a transfer that nobody can tell about: otherwise it could wait forever.
+        """
         now = time.time()
         with self._file.transaction() as connection:
             return sum(
                 connection.execute(
                     "UPDATE entries SET state = ?, settled_at = ?, hint = '' WHERE id = ?"  # noqa: S608 - only marks
-                    f" AND state IN ({NOT_THERE_MARKS})",
-                    (State.DISCARDED, now, entry_id, *NOT_THERE),
+                    f" AND (state IN ({NOT_THERE_MARKS}) OR (state = ? AND action = ?))",
+                    (State.DISCARDED, now, entry_id, *NOT_THERE, State.UNKNOWN, Action.TRANSFER),
                 ).rowcount
                 for entry_id in entry_ids
             )

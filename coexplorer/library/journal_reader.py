@@ -36,6 +36,7 @@ from coexplorer.library.journal_rows import (
 from coexplorer.library.journal_successors import place_taken
 from coexplorer.library.journal_tries import REPLACED_TRY
 from coexplorer.library.succession import held_texts, leave_to_later
+from coexplorer.library.transfer_target import MOVING
 from coexplorer.models import AssetId
 
 _NAMED_AT_ONCE = 500
@@ -244,6 +245,15 @@ class JournalReader:
         """Return the entries with a kept text: waiting and refused ones, oldest first."""
         return self._in_states(KEPT, asset_id)
 
+    def unfinished_transfers(self, asset_id: AssetId | None = None) -> list[Entry]:
+        """Return transfers that have not ended, as far as anybody knows, oldest first."""
+        tail = "WHERE action = ? AND (state = ? OR (state = ? AND reason = ?))"
+        values: list[object] = [Action.TRANSFER, State.UNKNOWN, State.APPLIED, MOVING]
+        if asset_id is not None:
+            tail += " AND asset_id = ?"
+            values.append(asset_id)
+        return self._entries(f"{tail} ORDER BY entries.id", values)
+
     def entries_about(self, asset_id: AssetId, *, limit: int) -> list[Entry]:
         """Return what was done with an asset, whatever became of it, newest first."""
         return self._entries(
@@ -337,12 +347,12 @@ class JournalReader:
     def find_reversible(self, *, before: int | None = None) -> Batch | None:
         """Return the newest one of them that something can take back.
 
-        That is no delete, no create, and nothing of an asset that was deleted from here.
+        That is no delete, create or transfer, and nothing of an asset that was deleted from here.
 
         Args:
             before: Only of batches with smaller numbers.
         """
-        but = Action.DELETE, Action.CREATE
+        but = Action.DELETE, Action.CREATE, Action.TRANSFER
         return self._find_batch((Purpose.DO, Purpose.REDO), but=but, before=before)
 
     def find_last(self, purposes: Sequence[Purpose], *, gone: bool = False) -> Batch | None:

@@ -53,7 +53,7 @@ ENTRY_COLUMNS = (
 )
 """Columns of `entries` in the order that `build_entry` takes them, before ``at`` and ``origin``."""
 
-_WITH_ROLES = (Action.SHARE, *ATTACHING)
+_WITH_ROLES = (Action.SHARE, Action.TRANSFER, *ATTACHING)
 _ROLES = {"base_metadata": "roles_before", "metadata": "roles"}
 """Columns → what they hold: they keep their names, as older programs may have the file open."""
 

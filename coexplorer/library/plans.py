@@ -25,6 +25,7 @@ from coexplorer.library.entries import ATTACHING, RESTORED, Action, Entry, Entry
 from coexplorer.library.losses import Loss, find_loss
 from coexplorer.library.merge import unique
 from coexplorer.library.selection import Fit, keep_shown
+from coexplorer.library.transfer_target import Transferring, show_storage
 from coexplorer.library.used_by import Uses
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_texts, show_field
@@ -55,6 +56,7 @@ class Change(msgspec.Struct, frozen=True):
         archive_first: With `delete`: archive assets that are not archived, then delete them.
         sharing: Who is to be able to see them.
         attaching: To or from which workplace they are attached or detached.
+        transferring: Where their files are moved to.
     """
 
     add_tags: tuple[str, ...] = ()
@@ -67,13 +69,14 @@ class Change(msgspec.Struct, frozen=True):
     archive_first: bool = False
     sharing: SharingChange | None = None
     attaching: Attaching | None = None
+    transferring: Transferring | None = None
 
     @property
     def action(self) -> Action:
         """The one action that this change stands for.
 
         Raises:
-            Refused: It mixes deleting, archiving, sharing, attaching and editing, or does nothing.
+            Refused: It mixes kinds of change, or does nothing.
         """
         actions = [Action.EDIT] if self._edits() else []
         if self.archive is not None:
@@ -84,6 +87,8 @@ class Change(msgspec.Struct, frozen=True):
             actions.append(Action.SHARE)
         if self.attaching is not None:
             actions.append(self.attaching.action)
+        if self.transferring is not None:
+            actions.append(Action.TRANSFER)
         if len(actions) != 1:
             what = "nothing" if not actions else " and ".join(actions)
             raise Refused(f"this asks for {what} at once", hint="give one kind of change at a time")
@@ -112,6 +117,8 @@ class Change(msgspec.Struct, frozen=True):
             parts.append(self.sharing.title)
         if self.attaching is not None:
             parts.append(self.attaching.told)
+        if self.transferring is not None:
+            parts.append(self.transferring.told)
         return "; ".join(parts)
 
     def _edits(self) -> bool:
@@ -217,9 +224,11 @@ class PlanItem(msgspec.Struct, frozen=True):
 
     @property
     def diff(self) -> tuple[FieldDiff, ...]:
-        """The fields that change; of sharing, the members; of attaching, the folder there."""
+        """The fields that change, the members, the folder where it is attached, the storage."""
         if self.action in ATTACHING:
             return describe_folder(self.roles_before, self.roles)
+        if self.action is Action.TRANSFER:
+            return describe_storage(self.roles_before, self.roles)
         fields = describe_difference(self.base, self.mine, self.schema)
         return (*fields, *describe_roles(self.roles_before, self.roles))
 
@@ -241,7 +250,7 @@ class PlanItem(msgspec.Struct, frozen=True):
             fit=fit,
             asked=self.asked,
         )
-        if self.action in (Action.SHARE, *ATTACHING):
+        if self.action in (Action.SHARE, Action.TRANSFER, *ATTACHING):
             draft = msgspec.structs.replace(
                 draft, roles_before=dict(self.roles_before), roles=dict(self.roles)
             )
@@ -438,6 +447,12 @@ def describe_folder(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
     if after:
         return (FieldDiff("folder", "", new),) if new else ()
     return (FieldDiff("folder", old, "not attached"),) if old else ()
+
+
+def describe_storage(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
+    """Say where the files of an asset are, as far as that is known, and where they are to be."""
+    old, new = show_storage(before, after)
+    return (FieldDiff("storage", old, new),) if new else ()
 
 
 def change_fields(fields: Fields, change: Change, schema: MetadataSchema = UNKNOWN) -> Fields:

@@ -27,6 +27,7 @@ from coexplorer.library.entries import (
     State,
     tell_outcome,
 )
+from coexplorer.library.transfer_target import MOVING, is_moving
 from coexplorer.models import Asset, AssetId, Relative
 
 _MOST_TAGS = 5
@@ -58,6 +59,7 @@ class EditResult(msgspec.Struct, frozen=True):
         needless: It was left out because nothing needed to change.
         archived: It is archived now, although the delete that was to follow failed.
         cause: What its state alone does not tell; None: nothing.
+        moving: The platform has begun to transfer its files, and was not done yet.
         withdrawn: Nothing was sent: it gave up a change that was not sent either.
     """
 
@@ -83,6 +85,7 @@ class EditResult(msgspec.Struct, frozen=True):
     roles: dict[str, str] | None = None
     gives_up: bool = False
     cause: Cause | None = None
+    moving: bool = False
 
     @property
     def outcome(self) -> str:
@@ -103,6 +106,13 @@ class EditResult(msgspec.Struct, frozen=True):
     def is_mounting(self) -> bool:
         """Whether it is attached, and its files were not there yet."""
         return self.state is State.APPLIED and self.cause is Cause.MOUNTING
+
+    @property
+    def reason(self) -> str:
+        """Why it ended so, or what of it is not done yet; empty: its state says it all."""
+        if self.error is not None:
+            return self.error.message
+        return MOVING if self.moving else self.lacking
 
     @property
     def no_longer_fits(self) -> bool:
@@ -209,6 +219,7 @@ def read_result(entry: Entry) -> EditResult:
         lacking=lacking,
         roles=roles,
         cause=entry.cause,
+        moving=is_moving(entry.action, entry.state, entry.reason),
     )
 
 

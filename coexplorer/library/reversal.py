@@ -28,8 +28,17 @@ _OPPOSITE = {
     Action.ATTACH: Action.DETACH,
     Action.DETACH: Action.ATTACH,
 }
-_FOR_GOOD = (Action.DELETE, Action.CREATE)
+_FOR_GOOD = (Action.DELETE, Action.CREATE, Action.TRANSFER)
 """What nothing takes back."""
+_DOING = {
+    Action.DELETE: "deleting",
+    Action.CREATE: "creating",
+    Action.TRANSFER: "transferring the files of",
+}
+_INSTEAD = {
+    Action.CREATE: "to remove the asset, archive it and then delete it",
+    Action.TRANSFER: "its files can be transferred once more, to another place",
+}
 _UNDER_WAY = (State.PLANNED, State.INTENDED)
 
 
@@ -178,7 +187,6 @@ def _is_unseen(entry: Entry) -> bool:
 
 def _leave_out(entry: Entry) -> EntryDraft:
     """Return the draft that says that an entry can't be taken back."""
-    is_delete = entry.action is Action.DELETE
     if entry.action is Action.SHARE:
         return EntryDraft(
             asset_id=entry.asset_id,
@@ -195,8 +203,8 @@ def _leave_out(entry: Entry) -> EntryDraft:
         asset_name=entry.asset_name,
         action=entry.action,
         state=State.SKIPPED,
-        reason=f"{'deleting' if is_delete else 'creating'} {entry.asset_name} can't be undone",
-        hint="" if is_delete else "to remove the asset, archive it and then delete it",
+        reason=f"{_DOING[entry.action]} {entry.asset_name} can't be undone",
+        hint=_INSTEAD.get(entry.action, ""),
         reverses=entry.id,
     )
 

@@ -32,6 +32,7 @@ from coexplorer.library.events import EditApplied, EditFailed
 from coexplorer.library.made_of import read_noted
 from coexplorer.library.permissions import read_sharing
 from coexplorer.library.results import name_left_alone
+from coexplorer.library.transfer_target import judge_transfer, tell_failed
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
 from coexplorer.sharing import Sharing
 
@@ -177,6 +178,8 @@ async def _settle(context: Context, entry: Entry) -> None:
         return
     if entry.action is Action.EDIT:
         await note_settled(context, entry, judge_edit(entry, theirs))
+    elif entry.action is Action.TRANSFER:
+        await _settle_transfer(context, entry, theirs)
     elif entry.action is Action.DELETE:
         await note_settled(context, entry, State.UNSENT)
     elif entry.action is Action.SHARE:
@@ -189,6 +192,20 @@ async def _settle(context: Context, entry: Entry) -> None:
         await context.mark([entry.asset_id], Membership(archived=archived))
         arrived = archived is (entry.action is Action.ARCHIVE)
         await note_settled(context, entry, State.APPLIED if arrived else State.UNSENT)
+
+
+async def _settle_transfer(context: Context, entry: Entry, theirs: Asset) -> None:
+    """Settle a transfer once its asset tells: until then it is unknown, and never sent again."""
+    found = judge_transfer(entry, theirs)
+    if found is None:
+        return
+    state, reason = found
+    if state is State.APPLIED:
+        await note_settled(context, entry, state)
+        return
+    error = tell_failed(reason)
+    await context.settle(entry.id, state, error=error)
+    context.bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
 
 
 async def note_settled(

@@ -34,6 +34,7 @@ ALL = "\n"
 _ARCHIVED = "archived"
 _SHARING = "sharing"
 _ATTACHED = "attached"
+_STORAGE = "storage"
 
 Changing = TypeVar("Changing", EntryDraft, Entry)
 
@@ -57,6 +58,8 @@ def parts_of(change: EntryDraft | Entry) -> frozenset[Part]:
         before, after = change.roles_before, change.roles
         keys = dict.fromkeys([*before, *after])
         parts |= {(kind, key) for key in keys if before.get(key) != after.get(key)}
+    if change.action is Action.TRANSFER:
+        parts.add((_STORAGE, ""))
     return frozenset(parts)
 
 

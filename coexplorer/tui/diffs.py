@@ -16,6 +16,7 @@ from coexplorer.library.plans import (
     describe_difference,
     describe_folder,
     describe_roles,
+    describe_storage,
 )
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.library.used_by import Uses, describe_uses
@@ -38,6 +39,7 @@ _VERBS = {
     Action.UNARCHIVE: "unarchive",
     Action.DELETE: "delete permanently",
     Action.CREATE: "create",
+    Action.TRANSFER: "transfer, for good",
 }
 _UNDER_WAY = {
     State.PLANNED: "written down, and sent as soon as it is its turn, by this or another window",
@@ -213,7 +215,7 @@ def build_outcome(result: EditResult, cells: int) -> list[Line]:
 def _reason_of(result: EditResult) -> str:
     if result.skipped_fields:
         return f"left alone: {' and '.join(result.skipped_fields)}"
-    return result.error.message if result.error else result.lacking
+    return result.reason
 
 
 def _build_result(result: EditResult, cells: int) -> Line:
@@ -261,6 +263,8 @@ def build_entry_details(entry: Entry, cells: int) -> list[Line]:
     )
     lines += [cut_line(((clean(text), role),), cells) for text, role in said if text]
     describe = describe_folder if entry.action in ATTACHING else describe_roles
+    if entry.action is Action.TRANSFER:
+        describe = describe_storage
     diffs = (*describe_change(entry), *describe(entry.roles_before, entry.roles))
     lines += build_diffs(diffs, cells)
     return lines

@@ -47,7 +47,7 @@ SHOW_EVERY_S = 0.5
 LONGEST_LOOK_S = 3.0
 """So long it may take to look what has arrived of a change that was stopped."""
 CLOSE = "screen.close"
-NO_WAY_BACK = (Action.DELETE, Action.CREATE)
+NO_WAY_BACK = (Action.DELETE, Action.CREATE, Action.TRANSFER)
 """What nothing takes back."""
 
 Start = Callable[..., Awaitable[BatchReport]]
