@@ -44,6 +44,7 @@ DIRECTIVES = {
     "demo": "opens the demo, which goes on in the background to the end of the walk",
     "until Ctrl-C": "each command runs until it has said something, and is then ended with Ctrl-C",
     "mount": "is run where FUSE is to be had, see `can_mount`",
+    "meanwhile": "a colleague runs the command that follows while the editor is open",
 }
 _DIRECTIVE = re.compile(r"<!-- walk: (?P<kind>[^,>]+?)(?:, (?P<reason>[^>]*))? -->")
 _FENCE = re.compile(r"```(?P<language>\w*)\s*")
@@ -54,21 +55,37 @@ COLUMNS, LINES = 100, 40
 LONGEST_S = 120.0
 LONGEST_SET_UP_S = 1800.0
 
-# What is another each time: the day of an edit, a free port, the home.
+# What is another each time: the day of an edit, a free port, and the number of a change, which
+# counts those of the documents before.
 _MASKS = (
     (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b"), "YYYY-MM-DD HH:MM"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
+    (re.compile(r"\b(undo|discard|log|change|entry) \d+\b"), r"\1 N"),
 )
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][AB]")
 
 # A reader says yes.
 _QUESTION = re.compile(rb"\[y/N\]:? ?$")
 MOST_ANSWERS = 3
+_CONFLICT = 8  # the exit code
 
-# The editor of the walk: it does what somebody would do by hand.
+# The editor of the walk: it does what somebody would do by hand. Who has a colleague at work
+# meanwhile adds to the description, as no tag can be in conflict.
 EDITOR = """\
 #!/bin/sh
+if [ -f "$0.meanwhile" ]; then
+    sh "$0.meanwhile" >"$0.log" 2>&1 || exit
+    exec sed -i '/^description:$/{n;s/$/ Probe B drifted./}' "$@"
+fi
 exec sed -i 's/^tags: .*$/&, walked/' "$@"
+"""
+
+# The colleague works on another machine, as far as a journal and a catalog can tell.
+COLLEAGUE = r"""
+read_key() { sed 's/.*"'$1'":"\([^"]*\)".*/\1/' ~/.local/state/coexplorer/demo/server.json; }
+CODEOCEAN_DOMAIN=$(read_key url) CODEOCEAN_TOKEN=$(read_key token)
+XDG_STATE_HOME=$0.state XDG_CACHE_HOME=$0.cache XDG_CONFIG_HOME=$0.config
+export CODEOCEAN_DOMAIN CODEOCEAN_TOKEN XDG_STATE_HOME XDG_CACHE_HOME XDG_CONFIG_HOME
 """
 
 
@@ -149,6 +166,8 @@ def _check_directive(kind: str, reason: str, line: int, name: str) -> None:
         raise WalkError(f"{name}:{line}: {kind!r} is none of {', '.join(DIRECTIVES)}")
     if kind.startswith("no") and not reason:
         raise WalkError(f"{name}:{line}: a block that is not run needs a reason")
+    if kind == "meanwhile" and not reason:
+        raise WalkError(f"{name}:{line}: the colleague's command is missing")
 
 
 def _read_block(
@@ -377,7 +396,7 @@ class Walk:
             place = f"{name}:{block.line}"
             kind = self._choose(block, place)
             self.counts[kind] = self.counts.get(kind, 0) + 1
-            if kind not in ("run", "demo", "until Ctrl-C"):
+            if kind not in ("run", "demo", "until Ctrl-C", "meanwhile"):
                 continue
             for command in block.commands:
                 try:
@@ -414,8 +433,12 @@ class Walk:
             self._start_and_end(command)
             return None
         longest_s = LONGEST_SET_UP_S if block.kind == "set-up" else LONGEST_S
+        meanwhile = self._made / "editor.meanwhile"
+        if kind == "meanwhile":
+            meanwhile.write_text(f"{COLLEAGUE}{block.reason}\n")
         code, printed = self._terminal.run(command.text, longest_s)
-        if code:
+        meanwhile.unlink(missing_ok=True)
+        if code and not (kind == "meanwhile" and code == _CONFLICT):
             raise WalkError(f"ends with {code}:\n" + "\n".join(printed))
         if any(_FINDS_NOTHING in line for line in printed):
             raise WalkError("shows nothing, as its query finds no assets in the demo")

@@ -115,6 +115,7 @@ def test_new_outputs_are_written_down_and_cut_where_they_were(tmp_path: Path) ->
 BROKEN = {
     "no reason": ["<!-- walk: no -->", "```", "true", "```"],
     "no reason for all": ["<!-- walk: none from here -->", "```", "true", "```"],
+    "nobody meanwhile": ["<!-- walk: meanwhile -->", "```", "true", "```"],
     "unknown": ["<!-- walk: perhaps -->", "```", "true", "```"],
     "away from its block": ["<!-- walk: no, why -->", "words", "```", "true", "```"],
     "no block": ["<!-- walk: no, why -->"],
