@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from coexplorer.demo.faults import FaultKind
-from tests.support.mounted import Mounted, make_asset, mounting, wait_until
+from tests.support.mounted import HURRIED, Mounted, make_asset, mounting, wait_until
 from tests.support.server import make_id
 
 EMPTYING = {
@@ -50,7 +50,7 @@ NUMBERS = {
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
     assets = [make_asset(number, name) for name, number in NUMBERS.items()]
-    with mounting(tmp_path_factory.mktemp("emptied"), assets) as mounted:
+    with mounting(tmp_path_factory.mktemp("emptied"), assets, first=HURRIED) as mounted:
         (mounted.home / "w").write_text("old text\nMINE\n")
         (mounted.home / "old").write_text("old text\n")
         yield mounted

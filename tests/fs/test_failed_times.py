@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from coexplorer.demo.faults import FaultKind
-from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
+from tests.support.mounted import HURRIED, Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
 THEIRS = "HERS text"  # as long as mine: sizes don't tell
@@ -49,7 +49,7 @@ IDS = {name: make_id(number) for number, name in enumerate([*NAMES, "late", "twi
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
     assets = [make_asset(number, name) for number, name in enumerate(IDS, 1)]
-    with mounting(tmp_path_factory.mktemp("times"), assets) as mounted:
+    with mounting(tmp_path_factory.mktemp("times"), assets, first=HURRIED) as mounted:
         yield mounted
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from coexplorer.demo.faults import FaultKind
-from tests.support.mounted import Mounted, make_asset, mounting, wait_until
+from tests.support.mounted import HURRIED, Mounted, make_asset, mounting, wait_until
 from tests.support.server import make_id
 
 FIRST = {
@@ -49,8 +49,8 @@ IDS |= {name: make_id(number) for number, name in enumerate(MORE, len(IDS) + 1)}
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Mounted, Mounted]]:
     base = tmp_path_factory.mktemp("kept_texts")
     assets = [make_asset(number, name) for number, name in enumerate(IDS, 1)]
-    with mounting(base, assets, "--allow-delete") as mounted:
-        other = Mounted(mounted.server, mounted.home, base / "mount2")
+    with mounting(base, assets, "--allow-delete", first=HURRIED) as mounted:
+        other = Mounted(mounted.server, mounted.home, base / "mount2", first=HURRIED)
         other.log = mounted.home / "mount2.log"
         try:
             other.start()

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from coexplorer.demo.faults import FaultKind
-from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
+from tests.support.mounted import IMPATIENT, Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
 ID = make_id(1)
@@ -20,7 +20,7 @@ ID = make_id(1)
 
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Mounted]:
-    with mounting(tmp_path, [make_asset(1, "a1")]) as mounted:
+    with mounting(tmp_path, [make_asset(1, "a1")], first=IMPATIENT) as mounted:
         yield mounted
 
 
@@ -143,11 +143,13 @@ def test_a_name_with_outer_blanks_is_refused_with_a_reason(mounted: Mounted) -> 
     assert mounted.writes() == []
 
 
-def test_trouble_of_the_platform_is_no_time_out(mounted: Mounted) -> None:
-    mounted.server.faults.add(FaultKind.STATUS, "PATCH", f"data_assets/{ID}*", status=500)
-    mounted.server.faults.add(FaultKind.STATUS, "PATCH", f"data_assets/{ID}/**", status=500)
-    with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
-        mounted.asset("a1").rename(mounted.folder / "archived" / "a1")
+def test_trouble_of_the_platform_is_no_time_out(tmp_path: Path) -> None:
+    """However often it is tried again: with the waits of everyday."""
+    with mounting(tmp_path, [make_asset(1, "a1")]) as mounted:
+        mounted.server.faults.add(FaultKind.STATUS, "PATCH", f"data_assets/{ID}*", status=500)
+        mounted.server.faults.add(FaultKind.STATUS, "PATCH", f"data_assets/{ID}/**", status=500)
+        with pytest.raises(OSError, check=lambda error: error.errno == errno.EIO):
+            mounted.asset("a1").rename(mounted.folder / "archived" / "a1")
 
 
 def test_who_has_read_that_it_is_forbidden_may_try_again(mounted: Mounted) -> None:

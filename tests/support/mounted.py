@@ -19,6 +19,18 @@ from tests.support.server import make_id
 
 PATIENCE_S = 30.0
 
+IMPATIENT = """
+from coexplorer.fs.kernel import errnos
+errnos.DEADLINE_S = 4.0
+"""
+"""Before the program starts: let a call wait less long for the platform than the usual 10 s."""
+
+HURRIED = """
+from coexplorer.api import Client, Patience
+Client.__init__.__kwdefaults__["patience"] = Patience(first_wait_s=0.001, longest_wait_s=0.01)
+"""
+"""Before the program starts: let it try again as often as ever, but wait less in between."""
+
 
 def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until a condition holds."""
@@ -32,8 +44,10 @@ def wait_until(condition: Callable[[], object], what: str, patience_s: float = P
 class Mounted:
     """A mount: its folder, its server, and its process."""
 
-    def __init__(self, server: DemoServer, home: Path, folder: Path) -> None:
+    def __init__(self, server: DemoServer, home: Path, folder: Path, *, first: str = "") -> None:
         self.server = server
+        started = f"{first}\nfrom coexplorer.cli import main\nmain()"
+        self.program = ["-c", started] if first else ["-m", "coexplorer"]
         self.home = home
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
@@ -67,7 +81,7 @@ class Mounted:
             before: Of the program.
             wait: See above.
         """
-        program = [sys.executable, "-m", "coexplorer", *before]
+        program = [sys.executable, *self.program, *before]
         command = [*program, "mount", "-f", *options, str(self.folder)]
         self._starts = self.log_text().count("mounted at")
         with self.log.open("ab") as log:
@@ -185,14 +199,26 @@ def save(path: Path, text: str) -> int:
 
 @contextmanager
 def mounting(
-    base: Path, assets: Sequence[StoredAsset], *options: str, start: bool = True
+    base: Path,
+    assets: Sequence[StoredAsset],
+    *options: str,
+    start: bool = True,
+    first: str = "",
 ) -> Iterator[Mounted]:
-    """Run a server with `assets`, and a mount of it below `base`."""
+    """Run a server with `assets`, and a mount of it below `base`.
+
+    Args:
+        base: Where the home and the folders are.
+        assets: Of the server.
+        options: Of ``mount``.
+        start: Whether to mount already.
+        first: Python that the mount's program runs first: `IMPATIENT`, `HURRIED`, or both.
+    """
     with DemoServer(base / "server") as server:
         server.store.insert(assets)
         home = base / "home"
         home.mkdir(exist_ok=True)
-        mounted = Mounted(server, home, base / "mount")
+        mounted = Mounted(server, home, base / "mount", first=first)
         try:
             if start:
                 mounted.start(*options)
