@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
@@ -15,6 +17,7 @@ from coexplorer.cli.narration import Progress, confirm, warn
 from coexplorer.cli.outcomes import finish, plan_code
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.plan_texts import describe_plan, name_action, print_plan
+from coexplorer.cli.row_values import outcome_values
 from coexplorer.cli.schema import OUTCOME, PLAN
 from coexplorer.errors import CoexplorerError, NotFound
 
@@ -22,9 +25,10 @@ if TYPE_CHECKING:
     from coexplorer.cli.session import Invocation
     from coexplorer.library import Library
     from coexplorer.library.plans import Plan
-    from coexplorer.library.results import BatchProgress, BatchReport
+    from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Answer = TypeVar("Answer")
 
 _LOOK_S = 3.0
 """So long it may take to look what arrived of a change that was stopped."""
@@ -86,7 +90,10 @@ def carry_out(
         if not confirm(f"{question}?"):
             warn("nothing was done")
             exits.leave(exits.REFUSED)
-    report = invocation.run(lambda library: apply_with_progress(library, plan))
+    start = partial(_apply, plan)
+    report = run_batch(
+        invocation, lambda library, stop: follow(library, plan.title, start, stop), style
+    )
     if not any(
         result.no_longer_fits or isinstance(result.error, NotFound) for result in report.results
     ):
@@ -98,65 +105,141 @@ def carry_out(
     exits.leave(code)
 
 
-async def apply_with_progress(library: Library, plan: Plan) -> BatchReport:
-    """Apply a plan; when it is interrupted, say what is done and how to go on."""
-    return await follow(library, plan.title, partial(library.changes.apply, plan))
+async def _apply(
+    plan: Plan, library: Library, progress: Callable[[BatchProgress], None]
+) -> BatchReport:
+    return await library.changes.apply(plan, progress=progress)
+
+
+class Stop:
+    """What is told of a batch that a signal stops, at whatever moment after it was written down.
+
+    Args:
+        batch_id: The batch, where it is known before; 0: its first progress tells it.
+
+    Attributes:
+        report: What became of it; None: nobody has looked yet.
+        told: Assets that are told no more: an earlier run has done them.
+    """
+
+    def __init__(self, batch_id: int = 0) -> None:
+        self.batch_id = batch_id
+        self.report: BatchReport | None = None
+        self.told: frozenset[str] = frozenset()
+
+    def tell(self, style: Format) -> None:
+        """Say what is done, what waits and how to go on; and print the rows, if any are wanted."""
+        if not self.batch_id:
+            return  # nothing is written down, so nothing is sent
+        again = f"go on with: coexplorer retry --batch {self.batch_id}"
+        report = self.report
+        if report is None:
+            warn(f"stopped: coexplorer log {self.batch_id} shows how far it got; {again}")
+            return
+        report = msgspec.structs.replace(
+            report, results=tuple(r for r in report.results if r.asset_id not in self.told)
+        )
+        counts = count_outcomes(report.results)
+        warn(f"stopped: {counts}; {again}" if report.waiting else f"stopped: {counts}")
+        if style is not Format.TABLE:
+            print_rows(OUTCOME, map(outcome_values, report.results), style)
+
+
+def count_outcomes(results: Iterable[EditResult]) -> str:
+    """Return ``3 done, 5 not sent``, of what was cut off (pure)."""
+    from coexplorer.library.entries import DONE, KEPT, State
+
+    states = Counter(result.state for result in results)
+    done = sum(states[state] for state in DONE)
+    waiting = {*KEPT, State.PLANNED, State.INTENDED} - {State.UNKNOWN, State.REFUSED}
+    told = [f"{done:,} done", f"{sum(states[state] for state in waiting):,} not sent"]
+    if refused := states[State.REFUSED]:
+        told.append(f"{refused:,} refused")
+    if unknown := states[State.UNKNOWN]:
+        told.append(f"{unknown:,} that nobody knows of yet")
+    return ", ".join(told)
+
+
+def run_batch(
+    invocation: Invocation,
+    work: Callable[[Library, Stop], Awaitable[Answer]],
+    style: Format,
+    *,
+    resumed: int = 0,
+) -> Answer:
+    """Run work that carries out a batch; where a signal ends it, tell how far it got.
+
+    Args:
+        invocation: This run.
+        work: What to do: it gives what it is given to `follow`.
+        style: How rows of it are printed.
+        resumed: The batch that it goes on with; 0: it makes one.
+    """
+    stop = Stop(resumed)
+    try:
+        return invocation.run(lambda library: work(library, stop))
+    except KeyboardInterrupt:
+        # Also one that comes when all is done and the library is being closed.
+        stop.tell(style)
+        raise
 
 
 async def follow(
     library: Library,
     title: str,
-    start: Callable[..., Awaitable[BatchReport]],
-    *,
-    resumed: int | None = None,
+    start: Callable[[Library, Callable[[BatchProgress], None]], Awaitable[BatchReport]],
+    stop: Stop,
 ) -> BatchReport:
     """Run a batch with a progress bar.
 
     Args:
         library: The library.
         title: What the bar says.
-        start: Runs it; takes ``progress``.
-        resumed: The batch that it goes on with: what that had done is not told again.
+        start: Runs it, and tells how far it is.
+        stop: Learns what a signal has to tell.
     """
     import anyio
 
-    batch_id = 0
-    earlier = len((await library.changes.report(resumed)).applied) if resumed else 0
+    from coexplorer.library.entries import DONE, State
 
     def show(progress: BatchProgress) -> None:
-        nonlocal batch_id
-        batch_id = progress.batch_id
+        stop.batch_id = progress.batch_id
         failed = f"({progress.failed} failed)" if progress.failed else ""
         if progress.total:
             bar.update(progress.done, progress.total, failed)
 
     with Progress(title) as bar:
         try:
-            return await start(progress=show)
+            if stop.batch_id:
+                earlier = (await library.changes.report(stop.batch_id)).of(
+                    *DONE, State.SKIPPED, State.DISCARDED
+                )
+                stop.told = frozenset(result.asset_id for result in earlier)
+            stop.report = await start(library, show)
         except anyio.get_cancelled_exc_class():
-            with anyio.CancelScope(shield=True):
-                await _tell_interrupted(library, batch_id, earlier)
+            with anyio.CancelScope(shield=True), contextlib.suppress(CoexplorerError):
+                stop.report = await _look(library, stop.batch_id)
             raise
+    return stop.report
 
 
-async def _tell_interrupted(library: Library, batch_id: int, earlier: int) -> None:
-    import anyio
-
+async def _look(library: Library, batch_id: int) -> BatchReport | None:
+    """Say how far a batch got that was cut off; None: it was not even written down."""
     from coexplorer.library.entries import State
 
     if not batch_id:
-        return
+        return None
     report = await library.changes.report(batch_id)
-    unknown = report.of(State.UNKNOWN)
-    if unknown:
+    if report.of(State.UNKNOWN):
         # What was on its way may have arrived: whoever stops it wants to know how far it got.
-        with contextlib.suppress(CoexplorerError), anyio.move_on_after(_LOOK_S):
-            await library.changes.settle_batch(batch_id)
+        await settle_soon(library, batch_id)
         report = await library.changes.report(batch_id)
-        unknown = report.of(State.UNKNOWN)
-    left = len(report.failed) - len(unknown)
-    done = max(0, len(report.applied) - earlier)
-    told = f"{done:,} done, {left:,} not sent"
-    if unknown:
-        told += f", {len(unknown):,} that nobody knows of yet"
-    warn(f"stopped: {told}; go on with: coexplorer retry --batch {batch_id}")
+    return report
+
+
+async def settle_soon(library: Library, batch_id: int) -> None:
+    """Ask the platform what has arrived of a batch, for as long as who stopped it waits."""
+    import anyio
+
+    with contextlib.suppress(CoexplorerError), anyio.move_on_after(_LOOK_S):
+        await library.changes.settle_batch(batch_id)

@@ -120,6 +120,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "retry": (
         ("coexplorer retry", "send what could not be sent"),
         ("coexplorer retry --batch 12", "go on with an interrupted change"),
+        ("coexplorer retry -y -o jsonl", "in a script: ask nothing, a row for each asset"),
     ),
     "discard": (("coexplorer discard 41 42", "give up two changes that can't be sent"),),
     "mount": (

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.carry_out import follow
+from coexplorer.cli.carry_out import count_outcomes, follow, run_batch, settle_soon
 from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural
 from coexplorer.cli.log import count_stopped, tell_stopped
 from coexplorer.cli.narration import confirm, report_error, warn
 from coexplorer.cli.outcomes import DONE, finish, tell_left_alone
-from coexplorer.cli.output import print_line
+from coexplorer.cli.output import Format, format_options, print_line, print_rows
+from coexplorer.cli.row_values import outcome_values
+from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.values import NUMBER
 from coexplorer.errors import CoexplorerError, Refused
@@ -25,7 +28,7 @@ from coexplorer.errors import CoexplorerError, Refused
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.entries import Batch, Entry
-    from coexplorer.library.results import EditResult
+    from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 
 _OPEN = ("planned", "intended", "unsent", "stopped", "unknown", "conflict")
 """States of what a change has not done yet."""
@@ -50,31 +53,39 @@ _NAMED = 20
 )
 @click.option("--refused", is_flag=True, help="Also send what was refused.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before many are sent.")
+@format_options(OUTCOME)
 @pass_invocation
 def retry_command(
-    invocation: Invocation, entries: tuple[int, ...], *, batch: int | None, refused: bool, yes: bool
+    invocation: Invocation,
+    entries: tuple[int, ...],
+    *,
+    batch: int | None,
+    refused: bool,
+    yes: bool,
+    style: Format,
 ) -> None:
     """Send changes again that could not be sent: all that wait, or ENTRY of the log.
 
-    What was refused, what you stopped, and every delete is sent only when you name it; more than 20
-    assets of one change are asked about first. Nothing to send is no failure. Whatever a later
-    change also sets is left to that change.
+    What was refused, what you stopped, and every delete is sent only when you name it. Where you
+    name nothing, you are asked before more than 20 assets of one change are sent. Entries that you
+    name, and --batch, ask nothing, however many assets that is: they finish what you agreed to when
+    you made the change. Nothing to send is no failure. Whatever a later change also sets is left to
+    that change.
     """
     if batch is not None:
         if entries:
             raise click.UsageError("give entries or --batch, not both")
         if not is_open(invocation.run(lambda library: library.log.batch(batch)), refused=refused):
-            print_line(f"nothing of change {batch} waits to be sent")
+            _tell_none(f"nothing of change {batch} waits to be sent", style)
             return
-        report = invocation.run(
-            lambda library: follow(
-                library,
-                "going on",
-                partial(library.changes.resume, batch, refused=refused),
-                resumed=batch,
-            )
+        start = partial(_resume, batch, refused=refused)
+        report = run_batch(
+            invocation,
+            lambda library, stop: follow(library, "going on", start, stop),
+            style,
+            resumed=batch,
         )
-        finish(report.news, is_retry=True)
+        finish(report.news, style, is_retry=True)
         return
 
     shown: frozenset[int] | None = None
@@ -96,7 +107,22 @@ def retry_command(
             warn(f"not deleted unless you name them: coexplorer retry {numbers}{more}")
         return [each.id for each in chosen if each.action != "delete"]
 
-    _each(invocation, entries, choose, _retry, _retry_together)
+    _each(invocation, entries, choose, _Retry(style, named=bool(entries)))
+
+
+async def _resume(
+    batch: int, library: Library, progress: Callable[[BatchProgress], None], *, refused: bool
+) -> BatchReport:
+    return await library.changes.resume(batch, progress=progress, refused=refused)
+
+
+def _tell_none(line: str, style: Format) -> None:
+    """Say that nothing was done: to programs with no rows."""
+    if style is Format.TABLE:
+        print_line(line)
+    else:
+        print_rows(OUTCOME, (), style)
+        warn(line)
 
 
 def _is_asked(entry: Entry, *, refused: bool = False) -> bool:
@@ -179,62 +205,141 @@ def discard_command(
     def choose(kept: Sequence[Entry]) -> list[int]:
         return [each.id for each in kept if everything or each.state == "refused"]
 
-    _each(invocation, entries, choose, _discard)
+    _each(invocation, entries, choose, _Discard())
 
 
-async def _retry(library: Library, entry_id: int) -> int:
-    return _tell(await library.changes.retry(entry_id))
+class _Discard:
+    """Gives up one entry after another."""
 
+    def tell_nothing(self, line: str) -> None:
+        """Say that there was nothing to do."""
+        print_line(line)
 
-async def _retry_together(library: Library, entries: Sequence[Entry]) -> set[int]:
-    """Send what attaches and detaches together, as it was; return the exit codes."""
-    codes: set[int] = set()
-    failed: dict[str, tuple[CoexplorerError, list[str]]] = {}
-    try:
-        results = await library.changes.retry_attaching(entries)
-    except CoexplorerError as error:
-        report_error(error, about=plural(len(entries), "asset"))
-        return {exits.code_of(error)}
-    for result in results:
-        try:
-            codes.add(_tell(result))
-        except CoexplorerError as error:
-            name = f"{result.asset_name} ({result.asset_id[:8]})"
-            failed.setdefault(error.message, (error, []))[1].append(name)
-    for why, names in failed.values():  # one answer may be for a hundred of them
-        report_error(why, about=names[0] if len(names) == 1 else plural(len(names), "asset"))
-        codes.add(exits.code_of(why))
-    if len(results) < len(entries):
-        told = {result.entry_id for result in results}
-        _tell_untried([each.asset_name for each in entries if each.id not in told])
-    return codes
-
-
-def _tell(result: EditResult) -> int:
-    """Say what became of an entry that was sent again, and return its exit code.
-
-    Raises:
-        CoexplorerError: Why it failed.
-    """
-    if result.state == "discarded":
-        print_line(f"{result.asset_name}: a later change replaced it; nothing was sent")
+    async def do(self, library: Library, entry_id: int) -> int:
+        """Do it to one entry, say what it did, and return its exit code."""
+        entry = await library.changes.discard(entry_id)
+        if entry.state != "discarded":
+            way_back = _tell_way_back(entry)
+            print_line(f"entry {entry.id} had arrived, so it was not given up: {way_back}")
+            return exits.PARTLY
+        print_line(f"gave up entry {entry.id}: {entry.action} {entry.asset_name}")
         return exits.OK
-    if result.error is not None and result.state != "applied":
-        raise result.error
+
+    async def do_together(self, library: Library, entries: Sequence[Entry]) -> set[int] | None:
+        """Do it to all that attach or detach; None: each is done by itself."""
+        del library, entries
+        return None
+
+    async def look(
+        self, library: Library, entries: Sequence[int], *, cut_off: bool = False
+    ) -> None:
+        """See what became of all of them, as it ends or is cut off."""
+
+    def tell_rows(self) -> None:
+        """Print what became of each, where rows are asked for."""
+
+    def tell_stopped(self) -> None:
+        """Say how far it got when a signal ended it."""
+
+
+class _Retry(_Discard):
+    """Sends one entry after another.
+
+    Args:
+        style: How rows of them are printed.
+        named: Whether they were named by their numbers.
+    """
+
+    def __init__(self, style: Format, *, named: bool) -> None:
+        self._style = style
+        self._named = named
+        self._known: dict[int, EditResult] = {}
+        self._results: list[EditResult] = []
+
+    def tell_nothing(self, line: str) -> None:
+        _tell_none(line, self._style)
+
+    async def do(self, library: Library, entry_id: int) -> int:
+        return self._tell(await library.changes.retry(entry_id))
+
+    async def do_together(self, library: Library, entries: Sequence[Entry]) -> set[int]:
+        codes: set[int] = set()
+        failed: dict[str, tuple[CoexplorerError, list[str]]] = {}
+        try:
+            results = await library.changes.retry_attaching(entries)
+        except CoexplorerError as error:
+            report_error(error, about=plural(len(entries), "asset"))
+            return {exits.code_of(error)}
+        for result in results:
+            try:
+                codes.add(self._tell(result))
+            except CoexplorerError as error:
+                name = f"{result.asset_name} ({result.asset_id[:8]})"
+                failed.setdefault(error.message, (error, []))[1].append(name)
+        for why, names in failed.values():  # one answer may be for a hundred of them
+            report_error(why, about=names[0] if len(names) == 1 else plural(len(names), "asset"))
+            codes.add(exits.code_of(why))
+        if len(results) < len(entries):
+            told = {result.entry_id for result in results}
+            _tell_untried([each.asset_name for each in entries if each.id not in told])
+        return codes
+
+    def _tell(self, result: EditResult) -> int:
+        """Say what became of an entry that was sent again, and return its exit code.
+
+        Raises:
+            CoexplorerError: Why it failed.
+        """
+        self._known[result.entry_id] = result
+        if result.state != "discarded" and result.error is not None and result.state != "applied":
+            raise result.error
+        if self._style is Format.TABLE:
+            print_line(_describe_sent(result))
+        if result.state == "discarded":
+            return exits.OK
+        return exits.PARTLY if tell_left_alone(result) else exits.OK
+
+    async def look(
+        self, library: Library, entries: Sequence[int], *, cut_off: bool = False
+    ) -> None:
+        from coexplorer.library.results import read_result
+
+        if not cut_off and self._style is Format.TABLE:
+            return  # each was told when it was sent
+        noted = await _read_entries(library, entries)
+        if cut_off and (batches := {each.batch_id for each in noted if each.state == "unknown"}):
+            # What was on its way may have arrived: whoever stops it wants to know how far it got.
+            for batch in batches:
+                await settle_soon(library, batch)
+            noted = await _read_entries(library, entries)
+        self._results = [self._known.get(entry.id) or read_result(entry) for entry in noted]
+
+    def tell_rows(self) -> None:
+        if self._style is not Format.TABLE and self._results:
+            print_rows(OUTCOME, map(outcome_values, self._results), self._style)
+
+    def tell_stopped(self) -> None:
+        if not self._results:
+            return  # it was not even known what to send
+        numbers = [str(result.entry_id) for result in self._results if result.state in _OPEN]
+        again = " ".join(["retry", *(numbers if self._named else [])])
+        how = f"; go on with: coexplorer {again}" if numbers else ""
+        warn(f"stopped: {count_outcomes(self._results)}{how}")
+        self.tell_rows()
+
+
+async def _read_entries(library: Library, numbers: Sequence[int]) -> list[Entry]:
+    found = [await library.log.entry(number) for number in numbers]
+    return [entry for entry in found if entry is not None]
+
+
+def _describe_sent(result: EditResult) -> str:
+    """Say in a line what became of an entry that was sent again (pure)."""
+    if result.state == "discarded":
+        return f"{result.asset_name}: a later change replaced it; nothing was sent"
     if result.state == "unchanged":
-        print_line(f"{result.asset_name} already has it; nothing was sent")
-    else:
-        print_line(f"{DONE[result.action]} {result.asset_name}")
-    return exits.PARTLY if tell_left_alone(result) else exits.OK
-
-
-async def _discard(library: Library, entry_id: int) -> int:
-    entry = await library.changes.discard(entry_id)
-    if entry.state != "discarded":
-        print_line(f"entry {entry.id} had arrived, so it was not given up: {_tell_way_back(entry)}")
-        return exits.PARTLY
-    print_line(f"gave up entry {entry.id}: {entry.action} {entry.asset_name}")
-    return exits.OK
+        return f"{result.asset_name} already has it; nothing was sent"
+    return f"{DONE[result.action]} {result.asset_name}"
 
 
 def _tell_way_back(entry: Entry) -> str:
@@ -274,8 +379,7 @@ def _each(
     invocation: Invocation,
     entries: tuple[int, ...],
     choose: Callable[[Sequence[Entry]], list[int]],
-    do: Callable[[Library, int], Awaitable[int]],
-    together: Callable[[Library, Sequence[Entry]], Awaitable[set[int]]] | None = None,
+    doing: _Discard,
 ) -> None:
     """Do something with each entry, and tell each outcome.
 
@@ -283,18 +387,29 @@ def _each(
         invocation: This run.
         entries: Their numbers.
         choose: Which of those that are kept, where no number was given.
-        do: Does it to one, says what it did, and returns its exit code.
-        together: Does the same to all that attach or detach, which go in few requests.
+        doing: What to do.
     """
+    import anyio
+
     from coexplorer.library.entries import ATTACHING
     from coexplorer.library.refusals import concerns_all
 
     async def work(library: Library) -> set[int]:
         kept = await library.log.kept()
-        chosen = tuple(dict.fromkeys(entries)) or choose(kept)
+        chosen = tuple(dict.fromkeys(entries)) or tuple(choose(kept))
         if not chosen:
             await library.log.ensure_journal()
-            print_line(_tell_nothing(kept))
+            doing.tell_nothing(_tell_nothing(kept))
+        try:
+            codes = await do_all(library, kept, chosen)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True), contextlib.suppress(CoexplorerError):
+                await doing.look(library, chosen, cut_off=True)
+            raise
+        await doing.look(library, chosen)
+        return codes
+
+    async def do_all(library: Library, kept: Sequence[Entry], chosen: tuple[int, ...]) -> set[int]:
         names = {
             each.id: f"{each.asset_name} ({each.asset_id[:8]})"
             if each.asset_id
@@ -302,15 +417,15 @@ def _each(
             for each in kept
         }
         codes: set[int] = set()
+        attaching = [each for each in kept if each.id in chosen and each.action in ATTACHING]
+        together = await doing.do_together(library, attaching) if attaching else None
         if together is not None:
-            attaching = [each for each in kept if each.id in chosen and each.action in ATTACHING]
+            codes |= together
             chosen = tuple(each for each in chosen if each not in {one.id for one in attaching})
-            if attaching:
-                codes |= await together(library, attaching)
         todo = iter(chosen)
         for entry_id in todo:
             try:
-                codes.add(await do(library, entry_id))
+                codes.add(await doing.do(library, entry_id))
             except CoexplorerError as error:
                 report_error(error, about=names.get(entry_id, ""))
                 codes.add(exits.code_of(error))
@@ -320,6 +435,11 @@ def _each(
                     break
         return codes
 
-    codes = invocation.run(work)
+    try:
+        codes = invocation.run(work)
+    except KeyboardInterrupt:
+        doing.tell_stopped()
+        raise
+    doing.tell_rows()
     failures = codes - {exits.OK}
     leave(exits.of_outcomes(failures, any_done=len(failures) < len(codes)))

@@ -158,7 +158,7 @@ OUTCOME = RowKind(
     (
         *("edit", "archive", "unarchive", "rm", "share", "tags rename", "tags merge"),
         *("attach", "detach", "transfer"),
-        *("undo", "redo", "log N"),
+        *("undo", "redo", "retry", "log N"),
     ),
     (
         _ID,

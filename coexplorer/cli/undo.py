@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.carry_out import follow
+from coexplorer.cli.carry_out import Stop, follow, run_batch
 from coexplorer.cli.completion import complete_changes
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import moment_text, plural
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.entries import Batch
     from coexplorer.library.plans import Plan
-    from coexplorer.library.results import BatchReport
+    from coexplorer.library.results import BatchProgress, BatchReport
 
 _NEWEST = 100
 """So many changes are looked through for ones that are newer than an undo."""
@@ -114,12 +114,12 @@ def _reverse(
         leave(plan_code(plan))
         return
 
-    async def work(library: Library) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:
+    async def work(
+        library: Library, stop: Stop
+    ) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:
         newest = await library.log.batches(limit=1) if change is None else []
-        if command == "redo":
-            report = await follow(library, "doing again", library.changes.redo)
-        else:
-            report = await follow(library, "undoing", partial(library.changes.undo, change))
+        title = "doing again" if command == "redo" else "undoing"
+        report = await follow(library, title, start, stop)
         number = (await library.log.batch(report.batch_id)).reverses or 0
         reversed_one = await library.log.batch(number)
         stuck = change is None and command == "undo" and not report.applied
@@ -127,7 +127,14 @@ def _reverse(
         passed = newest[0] if newest and newest[0].id > number else None
         return report, reversed_one, passed, older
 
-    report, reversed_one, passed, older = invocation.run(work)
+    def start(
+        library: Library, progress: Callable[[BatchProgress], None]
+    ) -> Awaitable[BatchReport]:
+        if command == "redo":
+            return library.changes.redo(progress=progress)
+        return library.changes.undo(change, progress=progress)
+
+    report, reversed_one, passed, older = run_batch(invocation, work, style)
     if passed is not None and passed.purpose == "do" and command == "undo":
         warn(
             f"change {passed.id} ({passed.title}) left nothing to undo ({passed.outcome}),"

@@ -317,6 +317,7 @@ class Bulk:
         journal = self._context.journal
         ours = frozenset(ours)
         tally = _Tally(batch_id, progress)
+        tally.tell(None)  # nothing may wait before: whoever stops it from now on needs its number
         groups: list[list[Entry]] = []
         stopped = False
 

@@ -79,6 +79,10 @@ class Log:
         count = self._context.journal.count_batches
         return await self._context.run(count, since=since, tries=tries)
 
+    async def entry(self, entry_id: int) -> Entry | None:
+        """Return an entry; None if there is no such number."""
+        return await self._context.run(self._context.journal.entry, entry_id)
+
     async def entries_of(
         self, batch_id: int, *, limit: int = 100, offset: int = 0, kept_first: bool = False
     ) -> list[Entry]:

@@ -244,6 +244,7 @@ class BatchProgress(msgspec.Struct, frozen=True):
     Attributes:
         done: Assets that are settled so far, failed ones included.
         failed: How many of them failed.
+        total: How many there are; 0: it is written down, and they are not counted yet.
     """
 
     batch_id: int

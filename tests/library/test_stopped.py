@@ -132,3 +132,29 @@ def _cancel_after(monkeypatch: pytest.MonkeyPatch, method: str, scope: anyio.Can
         return written
 
     monkeypatch.setattr(Journal, method, write)
+
+
+@pytest.mark.parametrize("task", ["bulk", "undo", "resume"])
+async def test_whoever_stops_a_change_has_its_number_once_it_is_written_down(
+    library: Library, server: DemoServer, monkeypatch: pytest.MonkeyPatch, task: str
+) -> None:
+    many_assets(server, 3)
+    await prepare(library, server, task)
+    heard: list[int] = []
+    with anyio.CancelScope() as scope:
+        _cancel_after(monkeypatch, "claim" if task == "resume" else "begin", scope)
+
+        def tell(progress: BatchProgress) -> None:
+            heard.append(progress.batch_id)
+
+        if task == "undo":
+            await library.changes.undo(progress=tell)
+        elif task == "resume":
+            await library.changes.resume((await library.log.batches())[0].id, progress=tell)
+        else:
+            plan = await library.changes.plan(parse_query("tag:bulk"), Change(add_tags=("new",)))
+            await library.changes.apply(plan, progress=tell)
+    assert scope.cancelled_caught
+    monkeypatch.undo()
+    (batch, *_) = await library.log.batches()
+    assert heard == [batch.id]

@@ -347,7 +347,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
                 self._show_fresh(self._report)
         if self._stopping:
             self._show_stopping()
-        else:
+        elif progress.total:
             self._progress.show([build_bar(progress, self.app.size.width)])
 
     def _show_fresh(self, report: BatchReport) -> None:
@@ -359,7 +359,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     def _show_stopping(self) -> None:
         text = "stopping after the requests on their way"
-        if self._counts is not None:
+        if self._counts is not None and self._counts.total:
             done = self._counts.done - self._counts.failed
             text = f"{text} ({done:,} of {self._counts.total:,} done)"
         self._progress.show(
