@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -18,13 +17,11 @@ from coexplorer.cli.table import Column
 from coexplorer.cli.targets import read_selection
 from coexplorer.cli.values import NUMBER
 from coexplorer.errors import NotThere
-from coexplorer.query import AllTags, Flag, Match, Query
+from coexplorer.query import Flag, Match, Query
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.plans import Plan
-    from coexplorer.library.selection import Fit
-    from coexplorer.models import AssetId
 
 _QUERY = click.option(
     "--query",
@@ -155,34 +152,22 @@ def _retag(
     refresh: bool,
     style: Format,
 ) -> None:
-    from coexplorer.library.plans import Change
-    from coexplorer.library.selection import fit_query
+    from coexplorer.library.retag import build_retag, find_tagged
 
     if set(old) == {new}:
         raise click.UsageError(f"the old and the new tag are both {new!r}: nothing would change")
-    change = Change(
-        add_tags=(new,), remove_tags=tuple(tag for tag in old if tag != new), only_with=old
-    )
     asked = Query((Flag("any"),)) if query is None else read_selection(query)
 
     async def work(library: Library) -> Plan:
         tagged = Query((Flag("any"), *(Match("tag", tag) for tag in old)))
         known_at = await ensure_found(library, tagged, refresh=refresh, kept=True)
-        found: dict[AssetId, Fit] = {}
-        for tag in old:
-            # `all(…)` of one tag must hold beside the query; tag:… would widen one that has tags.
-            narrowed = Query((*asked.terms, AllTags((tag,))))
-            fit = fit_query(await library.assets.read_types(narrowed), time.time())
-            fitting = await library.assets.ids(narrowed)
-            if await library.sync.ensure_told(asked, fitting):
-                fitting = await library.assets.ids(narrowed)
-            found |= dict.fromkeys(fitting, fit)
+        found = await find_tagged(library, old, asked)
         if not found:
             tags = " or ".join(old)
             where = "" if query is None else " among those that the query finds"
             since = f", as far as was known at {known_at}" if known_at else ""
             hint = "coexplorer tags lists them; --refresh reads all assets anew"
             raise NotThere(f"no asset{where} has the tag {tags}{since}", hint=hint)
-        return await library.changes.plan(list(found), change, fits=found)
+        return await library.changes.plan(list(found), build_retag(old, new), fits=found)
 
     carry_out(invocation, invocation.run(work), dry_run=dry_run, ask=not yes, style=style)

@@ -47,7 +47,7 @@ class UsesQuestion:
         if 0 < len(ids) <= ASKED_UNBIDDEN:
             self._ask(WAIT_UNBIDDEN_S)
 
-    def ask(self) -> None:
+    def ask_now(self) -> None:
         """Ask because somebody wants to know."""
         if not self.is_asking and self.open:
             self.stoppable = True

@@ -26,6 +26,7 @@ class Scope(StrEnum):
     LOG = "log"
     CONFLICT = "conflict"
     PLAN = "plan"
+    TAGS = "tags"
     FORM = "form"
 
 

@@ -35,6 +35,16 @@ def test_a_command_that_needs_a_row_says_what_it_makes_of_marks(command: str) ->
         assert get_command(command).marks is not MarkUse.NONE
 
 
+async def choose(app: Running, command: str) -> None:
+    """Run a command by its key, or from the palette if it has none."""
+    if keys := get_command(command).keys:
+        await app.press(keys[0])
+    else:
+        await app.press(":")
+        await app.type(get_command(command).title)
+        await app.press("enter")
+
+
 async def mark_two(app: Running) -> None:
     await app.press("space", "space")
     await app.until_shown("2 marked")
@@ -80,6 +90,11 @@ async def see_metadata_asked(app: Running) -> None:
     await app.until(lambda: "2 assets" in app.text(), "both of them")
 
 
+async def see_rename_asked(app: Running) -> None:
+    await app.until_shown("rename which tag (2 marked)")
+    await app.press("escape")
+
+
 async def see_copies(app: Running) -> None:
     await app.until_shown("copy of 2 marked", "2 ids", "2 names", "2 links")
 
@@ -100,6 +115,7 @@ ALL: dict[str, Callable[[Running], Awaitable[None]]] = {
     "asset.metadata": see_metadata_asked,
     "tag.add": see_tag_asked,
     "tag.remove": see_tag_asked,
+    "tag.rename": see_rename_asked,
     "triage.repeat": see_repeated,
     "asset.copy": see_copies,
     "asset.delete": see_deletion,
@@ -133,7 +149,7 @@ async def test_it_acts_on_all_that_are_marked(
             await app.press("g")
         await mark_two(app)
         if command != "edit.external":  # it takes the terminal: see test_external_editor
-            await app.press(get_command(command).keys[0])
+            await choose(app, command)
         await ALL[command](app)
 
 
@@ -144,12 +160,7 @@ async def test_it_says_that_it_is_about_one(
     monkeypatch.setattr(external, "has_browser", lambda: False)
     async with running_app(server, settings) as app:
         await mark_two(app)
-        if keys := get_command(command).keys:
-            await app.press(keys[0])
-        else:
-            await app.press(":")
-            await app.type(get_command(command).title)
-            await app.press("enter")
+        await choose(app, command)
         await app.until_shown(ONE[command])
         if get_command(command).group.value == "Edit in place":
             assert "2 marked  ctrl+s" not in app.text().replace(ONE[command], "")

@@ -122,6 +122,7 @@ ELSEWHERE = {"welcome: domain", "welcome: token"}
 
 SITES = {
     "actions.attaching: ask",
+    "actions.retag: ask",
     "actions.sharing: ask",
     "actions.sources: ask",
     "actions.metadata: ask",

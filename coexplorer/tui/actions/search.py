@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.query import complete_at, format_text, narrow_text
-from coexplorer.tui.actions import tagging
+from coexplorer.tui.actions import retag, tagging
 from coexplorer.tui.actions.marks import ONLY_ONE
+from coexplorer.tui.screens.base import OPEN
 from coexplorer.tui.tag_text import fit_values
 from coexplorer.tui.widgets.choices import Choice
 
@@ -177,12 +178,17 @@ async def open_tags(screen: Workbench) -> None:
 
     browsing = screen.state.browsing
     counts = TagsScreen(screen.library, browsing.query, searching=bool(browsing.text.strip()))
-    _narrow(screen, await screen.app.push_screen_wait(counts))
-
-
-def _narrow(screen: Workbench, tag: str | None) -> None:
-    if tag is not None:
-        _go_on(screen, narrow_text(screen.state.browsing.text, tag))
+    chosen = await screen.app.push_screen_wait(counts)
+    if chosen is None:
+        return
+    if chosen.renames:
+        screen.hold_keys(OPEN)  # what was typed behind is the new name
+        try:
+            await retag.rename_all_spellings(screen, chosen.tag)
+        finally:
+            await screen.release_keys(OPEN)
+    else:
+        _go_on(screen, narrow_text(screen.state.browsing.text, chosen.tag))
 
 
 def _go_on(screen: Workbench, text: str) -> None:

@@ -42,7 +42,7 @@ JOINED = "several lines came at once and were joined with blanks"
 _PAUSE_S = 0.3
 """Words that were pasted as if they were typed, and come in several reads, come faster."""
 
-LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s")
+LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s", "ctrl+r")
 """Keys that may move the focus out of a field."""
 
 Input = events.Key | events.Paste

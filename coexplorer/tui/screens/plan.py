@@ -210,7 +210,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def do_plan_uses(self) -> None:
         """Ask what uses the assets that the plan archives or deletes."""
         if not self._has_begun and self._uses.ids:
-            self._uses.ask()
+            self._uses.ask_now()
             self._show_uses()
         else:
             self.tell_keys(key_of("plan.uses"))

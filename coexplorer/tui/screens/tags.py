@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import msgspec
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -25,7 +26,14 @@ TAGS = "tags"
 """What keys behind Enter wait for: the tags, of which it takes one."""
 
 
-class TagsScreen(CommandScreen[str | None]):
+class ChosenTag(msgspec.Struct, frozen=True):
+    """A tag, and what is to be done: search for it, or rename it."""
+
+    tag: str
+    renames: bool = False
+
+
+class TagsScreen(CommandScreen[ChosenTag | None]):
     """Gives the chosen tag, or None.
 
     Args:
@@ -34,7 +42,7 @@ class TagsScreen(CommandScreen[str | None]):
         searching: It is a search, not the plain list.
     """
 
-    scope: ClassVar[Scope] = Scope.FORM
+    scope: ClassVar[Scope] = Scope.TAGS
     DEFAULT_CSS = """
     TagsScreen #tags-panel {
         dock: right; width: 48; max-width: 100%; height: 100%; background: $surface;
@@ -54,6 +62,7 @@ class TagsScreen(CommandScreen[str | None]):
         self._trouble = ""
         self._tags: list[tuple[str, int]] | None = None  # still being read
         self._entered: str | None = None
+        self._renames = False
         self._rule, self._sign, self._footer = Rule(), Lines(id="tags-sign"), Footer()
         self._choices = Choices(fills=True)
         self._field = Field("tag", self._choices)
@@ -91,7 +100,7 @@ class TagsScreen(CommandScreen[str | None]):
         self._rule.show_title(f"{len(tags):,} tags{of}")
         self._offer()
         if self._entered is not None:
-            self._take(self._entered)
+            self._take(self._entered, renames=self._renames)
             await self.release_keys(TAGS)
 
     def _offer(self) -> None:
@@ -116,23 +125,31 @@ class TagsScreen(CommandScreen[str | None]):
     def on_text_entered(self, event: TextEntered) -> None:
         """Take the tag that is highlighted, once there are any, and nothing that is not shown."""
         event.stop()
+        self._enter(event.text, renames=False)
+
+    def do_tags_rename(self) -> None:
+        """Take the tag that is highlighted, to rename it."""
+        self._enter(self._field.value, renames=True)
+
+    def _enter(self, text: str, *, renames: bool) -> None:
         if self._tags is None and not self._trouble:
-            self._entered = event.text
+            self._entered, self._renames = text, renames
             self.hold_keys(TAGS)  # they are for the list that the tag narrows
         else:
-            self._take(event.text)
+            self._take(text, renames=renames)
 
-    def _take(self, text: str) -> None:
+    def _take(self, text: str, *, renames: bool) -> None:
         chosen = self._choices.chosen
-        if text in {tag for tag, _ in self._tags or ()}:
-            self.dismiss(text)
+        # Enter has put the highlighted tag into the text; the other key has not.
+        if text in {tag for tag, _ in self._tags or ()} and not renames:
+            self.dismiss(ChosenTag(text))
         elif chosen is not None and text.casefold() in chosen.value.casefold():
-            self.dismiss(chosen.value)
+            self.dismiss(ChosenTag(chosen.value, renames))
         else:
             self._offer()  # what is typed may not have been looked for yet
             chosen = self._choices.chosen
             if chosen is not None:
-                self.dismiss(chosen.value)
+                self.dismiss(ChosenTag(chosen.value, renames))
             else:
                 self.say(f"no tag is chosen: {self._find_reason(text)}", severity="warning")
 
@@ -143,11 +160,12 @@ class TagsScreen(CommandScreen[str | None]):
 
     def on_choices_clicked(self, event: Choices.Clicked) -> None:
         """Take the clicked tag."""
-        self.dismiss(event.choice.value)
+        self.dismiss(ChosenTag(event.choice.value))
 
     def iter_footer(self) -> list[Command]:
-        """Offer to leave; the list itself says what Enter does."""
-        return [command for command in super().iter_footer() if command.id == "screen.close"]
+        """Offer to rename and to leave; the list itself says what Enter does."""
+        offered = ("tags.rename", "screen.close")
+        return [command for command in super().iter_footer() if command.id in offered]
 
     def do_screen_close(self) -> None:
         """Leave."""
