@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import anyio
 import msgspec
 import pytest
 
@@ -13,6 +14,7 @@ from coexplorer.library import open_library
 from coexplorer.library.entries import Action, EntryDraft
 from coexplorer.library.log import Log
 from coexplorer.library.plans import Change
+from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
 from coexplorer.tui.log_pages import PAGE
 from coexplorer.tui.screens.log import LogScreen
@@ -298,6 +300,34 @@ async def test_all_that_is_unsent_is_sent_by_one_key(
         await app.until_gone("2 unknown")
         assert app.stored(OUTSIDE).archived
         assert app.stored(COMBINED).archived
+
+
+async def test_while_all_are_sent_the_log_shows_how_far_that_is(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.faults.add(500, "PATCH", times=99)
+    gate = anyio.Event()
+    async with running_app(server, settings) as app:
+        for waiting in (1, 2, 3):
+            await app.press("a")
+            await app.until_shown(f"{waiting} unknown")
+        await app.press("L")
+        await app.until_shown("Log: 3 changes, 3 unknown")
+        server.faults.clear()
+        retry, begun = app.library.changes.retry, []
+
+        async def retry_with_a_wait(entry_id: int) -> EditResult:
+            begun.append(entry_id)
+            if len(begun) > 1:
+                await gate.wait()
+            return await retry(entry_id)
+
+        monkeypatch.setattr(app.library.changes, "retry", retry_with_a_wait)
+        await app.press("R")
+        await app.until_shown("Log: 3 changes, 2 unknown", "sending 2 of 3")
+        gate.set()
+        await app.until_shown("3 of 3 sent")
+        await app.until_gone("unknown")
 
 
 async def test_more_than_a_few_changes_are_sent_only_after_a_question(

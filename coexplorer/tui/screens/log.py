@@ -6,6 +6,7 @@ What it shows is read by `coexplorer.tui.log_pages`, as the cursor nears the end
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from functools import partial
 from typing import ClassVar
@@ -46,6 +47,8 @@ SENT_UNASKED = 5
 """Changes that are sent again at once; more are asked for."""
 FOLLOW_S = 2.0
 """So often it is asked whether others have written to the journal."""
+SHOW_EVERY_S = 0.5
+"""So often the changes follow what is sent again."""
 LOW = 20
 """Lines of a screen below which the details are short."""
 
@@ -323,7 +326,7 @@ class LogScreen(CommandScreen[TakenUp | None]):
             if answer != "all":
                 return
         deletes = self._pages.waiting - len(unsent)
-        sent, failures = 0, dict[str, int]()
+        sent, failures, shown_at = 0, dict[str, int](), 0.0
         async with _Work(self, "sending"):
             for at, entry in enumerate(unsent):
                 if self._stopping:
@@ -337,6 +340,9 @@ class LogScreen(CommandScreen[TakenUp | None]):
                     sent += 1
                 except CoexplorerError as error:
                     failures[error.message] = failures.get(error.message, 0) + 1
+                if time.monotonic() - shown_at >= SHOW_EVERY_S:
+                    await self._load()
+                    shown_at = time.monotonic()
         parts = [f"{sent:,} of {len(unsent):,} sent"]
         parts += [f"{count:,} x {message}" for message, count in failures.items()]
         if deletes > 0:
