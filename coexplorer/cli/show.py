@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coexplorer.assets import unknown_fields
+from coexplorer.asset_extras import read_extras
 from coexplorer.cli.asset_keys import ASSET, find_keys
 from coexplorer.cli.format import count_text, moment_text, size_text, wrap
 from coexplorer.cli.freshness import hint_at_keys, load_offline
@@ -135,7 +135,14 @@ def describe_record(
         columns: Break values between words to fit so many; None: leave each in its line.
     """
     asset = record.asset
+    extras = read_extras(asset)
     pairs = [("id", asset.id), *_iter_editable(asset), *_plain_pairs(asset, record.membership)]
+    pairs += [
+        ("parameters", extras.parameters),
+        ("profile", extras.profile),
+        ("transferred", "" if extras.transferred is None else moment_text(extras.transferred)),
+        ("not moved", extras.not_moved),
+    ]
     if sharing is not None:
         pairs += [("shared with", text) for text in _list_access(sharing)]
     lines = [click.style(clean(cut_word(asset.name)), bold=True)]
@@ -145,7 +152,7 @@ def describe_record(
     for key, value in (asset.metadata or {}).items():
         shown = show_value(schema.find(key) if schema else None, value, units=True)
         lines += _describe_value("metadata", f"{clean(key)}: {clean(shown)}", columns)
-    for key, value in _name_others(asset).items():
+    for key, value in extras.others.items():
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         lines += _describe_value("other", f"{clean(key)}: {clean(shown)}", columns)
     for field in FIELDS:
@@ -177,13 +184,6 @@ def _describe_value(label: str, value: str, columns: int | None) -> list[str]:
         return [f"  {label}", *(f"    {line}" for line in wrap(value, columns - 4))]
     first, *rest = wrap(value, columns - _LABEL - 2)
     return [f"  {label:<{_LABEL}}{first}", *(" " * (_LABEL + 2) + line for line in rest)]
-
-
-def _name_others(asset: Asset) -> dict[str, object]:
-    """Return fields of the platform's that are not known here; the owner's name has a row."""
-    return {
-        "owner id" if key == "owner" else key: value for key, value in unknown_fields(asset).items()
-    }
 
 
 def _iter_editable(asset: Asset) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from coexplorer.assets import unknown_fields
+from coexplorer.asset_extras import read_extras
 from coexplorer.fields import PLAIN, FieldKind
 from coexplorer.metadata import UNKNOWN, MetadataSchema, show_value
 from coexplorer.models import Asset, Record
@@ -154,9 +154,21 @@ def _iter_extras(asset: Asset) -> Iterator[tuple[str, str, Role]]:
                 yield label, clean(text), Role.TEXT
     if asset.contained:
         yield "contains", clean(", ".join(asset.contained)), Role.TEXT
-    for key, unknown in unknown_fields(asset).items():
-        # The owner's name stands above already, where the platform tells it.
-        yield "owner id" if key == "owner" else clean(key), clean(str(unknown)), Role.DIM
+    extras = read_extras(asset)
+    for label, text, role in (
+        ("parameters", extras.parameters, Role.TEXT),
+        ("profile", extras.profile, Role.TEXT),
+        (
+            "transferred",
+            "" if extras.transferred is None else show_time(extras.transferred),
+            Role.TEXT,
+        ),
+        ("not moved", extras.not_moved, Role.BAD),
+    ):
+        if text:
+            yield label, clean(text), role
+    for key, unknown in extras.others.items():
+        yield clean(key), clean(str(unknown)), Role.DIM
 
 
 def _show_value(key: str, value: object, schema: MetadataSchema) -> str:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coexplorer.asset_extras import read_extras
 from coexplorer.assets import asset_from_json, excerpt_from_json, parse_asset, unknown_fields
 from coexplorer.lenient_json import decode_json
 from coexplorer.models import Asset, Provenance, SourceBucket
@@ -248,6 +249,53 @@ def test_the_raw_object_is_kept() -> None:
     assert asset_from_json(text).raw == text
     assert json.loads(parse_asset(json.loads(text)).raw) == json.loads(text)
     assert json.loads(parse_asset({"id": "a1", "name": "\ud800"}).raw)["id"] == "a1"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("app_parameters", [], {}),
+        ("app_parameters", None, {}),
+        ("app_parameters", [{"name": "n", "value": 5}], {"parameters": "n = 5"}),
+        (
+            "app_parameters",
+            [{"name": "Probe", "value": "A"}, {"name": "Comment", "value": ""}],
+            {"parameters": "Probe = A, Comment is empty"},
+        ),
+        ("nextflow_profile", "gpu", {"profile": "gpu"}),
+        ("last_transferred", 0, {"transferred": 0.0}),
+        ("last_transferred", "1600000000", {"transferred": 1_600_000_000.0}),
+        ("transfer_error", "NoSuchBucket", {"not_moved": "NoSuchBucket"}),
+        ("transfer_error", None, {}),
+        ("transfer_error", "", {}),
+        ("owner", "7d3f", {"others": {"owner id": "7d3f"}}),
+        # What can't be read is not lost.
+        *(
+            (key, value, {"others": {key: value}})
+            for key, value in (
+                ("app_parameters", "Probe"),
+                ("app_parameters", [{"name": "n", "value": "v", "unit": "mm"}]),
+                ("app_parameters", [{"name": "n", "value": [1]}]),
+                ("nextflow_profile", ["gpu"]),
+                ("last_transferred", "never"),
+                ("last_transferred", -1),
+                ("transfer_error", {"code": 1}),
+            )
+        ),
+    ],
+)
+def test_extras_are_read_or_left_as_they_are(
+    key: str, value: object, shown: dict[str, object]
+) -> None:
+    nothing: dict[str, object] = {
+        "parameters": "",
+        "profile": "",
+        "transferred": None,
+        "not_moved": "",
+        "others": {},
+    }
+    asset = parse_asset({"id": "a1", "owner_email": "jane@example.org", key: value})
+    assert msgspec.structs.asdict(read_extras(asset)) == nothing | shown
 
 
 def test_unknown_fields_are_what_the_model_does_not_hold() -> None:

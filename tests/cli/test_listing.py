@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.cli.asset_keys import ASSET
+from coexplorer.demo.asset import AppParameter
 from coexplorer.tui.columns import COLUMN_BY_ID
 from tests.support.program import Program
 from tests.support.server import (
@@ -527,3 +528,21 @@ def test_ls_knows_each_column_that_the_app_can_be_told_to_show(
     chosen = program.ok("ls", "--columns", "last_used" if column == "used" else column)
     head = program.ok("ls").out.splitlines()[0]
     assert chosen.out.splitlines()[0].strip() in head
+
+
+def test_show_tells_of_runs_and_transfers_in_words(program: Program) -> None:
+    parameters = (AppParameter("Probe", "A"), AppParameter("Comment", ""))
+    program.server.store.update(
+        DERIVED, app_parameters=parameters, nextflow_profile="gpu", transfer_error="No\x1b[1m space"
+    )
+    told = [line.split(maxsplit=1) for line in program.ok("show", DERIVED).lines if line.strip()]
+    assert ["parameters", "Probe = A, Comment is empty"] in told
+    assert ["profile", "gpu"] in told
+    assert "\x1b" not in str(told)
+    assert any(line[0] == "not" and line[1].startswith("moved") for line in told)
+    assert not any(line[0] == "transferred" for line in told)
+    program.server.store.update(DERIVED, last_transferred=1_700_000_000, transfer_error="")
+    told = [line.split(maxsplit=1) for line in program.ok("show", DERIVED).lines if line.strip()]
+    assert any(line[0] == "transferred" and line[1].startswith("2023-11-1") for line in told)
+    assert not any(line[0] == "not" for line in told)
+    assert "app_parameters" not in str(told)

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.keys import Keys
 
+from coexplorer.assets import parse_asset
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.status import Status
 from coexplorer.metadata import UNKNOWN
-from coexplorer.models import AssetId, Row
+from coexplorer.models import AssetId, Record, Row
 from coexplorer.query import SortKey
 from coexplorer.text import clean, width
 from coexplorer.tui.browsing import Browsing
@@ -30,7 +31,7 @@ from coexplorer.tui.columns import (
 )
 from coexplorer.tui.command_registry import COMMANDS
 from coexplorer.tui.diffs import describe_entry
-from coexplorer.tui.facts import _show_value
+from coexplorer.tui.facts import _show_value, build_rest
 from coexplorer.tui.keys import is_key
 from coexplorer.tui.markdown import render_markdown
 from coexplorer.tui.tag_text import find_tag_at, fit_values, format_tags, parse_tags
@@ -350,3 +351,22 @@ def test_each_key_of_the_toolkit_can_be_set() -> None:
     assert [name for name in sorted(names) if not is_key(name)] == []
     defaults = {key for command in COMMANDS for key in command.keys}
     assert [key for key in sorted(defaults) if not is_key(key)] == []
+
+
+def test_details_tell_of_runs_and_transfers_in_words() -> None:
+    raw = {
+        "id": "a1",
+        "app_parameters": [{"name": "Probe", "value": "A"}],
+        "nextflow_profile": "gpu",
+        "last_transferred": 1_700_000_000,
+        "transfer_error": "NoSuchBucket",
+        "novelty": 1,
+    }
+    lines = build_rest(Record(parse_asset(raw)), 60)
+    told = {line[0][0].strip(): "".join(text for text, _ in line[1:]) for line in lines}
+    assert told["parameters"] == "Probe = A"
+    assert told["profile"] == "gpu"
+    assert told["transferred"].startswith("2023-11-1")
+    assert told["not moved"] == "NoSuchBucket"
+    assert told["novelty"] == "1"
+    assert not {"app_parameters", "last_transferred", "transfer_error"} & told.keys()
