@@ -290,6 +290,10 @@ class InvalidField(CoexplorerError):
     Args:
         field: The name of the field, or of the key: ``tags``, ``metadata.age``.
         message: What is wrong with it.
+
+    Attributes:
+        field: See above.
+        reason: What is wrong, without the name of the field.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -298,6 +302,7 @@ class InvalidField(CoexplorerError):
         told = tell_fields([field])
         super().__init__(f"{told}: {message}", hint=f"change the {told} and try again")
         self.field = field
+        self.reason = message
 
 
 def be(names: Sequence[str]) -> str:

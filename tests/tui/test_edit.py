@@ -124,12 +124,31 @@ async def test_leaving_asks_only_when_something_was_typed(
         assert app.stored(OUTSIDE).name == "open data"
 
 
-async def test_an_empty_name_is_refused_in_place(server: DemoServer, settings: Settings) -> None:
+async def test_what_a_field_refuses_is_told_at_it_until_it_is_right(
+    server: DemoServer, settings: Settings
+) -> None:
     async with running_app(server, settings) as app:
-        await app.press("r", "ctrl+u", "enter")
-        await app.until_shown("name: ", "change the name and try again")
-        await app.until(lambda: app.main.state.editing is not None, "the fields again")
-        assert app.stored(OUTSIDE).name == "open data"
+        await app.press("r", "ctrl+u", "tab", "tab", "tab", "ctrl+u")
+        await app.type("/data")
+        wrong = ("it can't be empty", "expected a folder name without a leading /: '/data'")
+        for key in ("enter", "ctrl+s"):
+            await app.press(key)
+            await app.until_shown(*wrong)
+            assert getattr(app.app.focused, "field_name", "") == "name"
+        await app.type("n")
+        await app.until_gone(wrong[0])
+        assert wrong[1] in app.text()
+        await app.press("tab", "tab", "tab", "ctrl+u")
+        await app.type("a/../b")
+        assert "expected a" not in app.text()  # while it is typed, nothing is said
+        await app.press("enter")
+        await app.until_shown("expected a relative folder name: 'a/../b'")
+        await app.press(*["backspace"] * 5)
+        await app.until_gone("expected a")
+        assert not app.app.notices
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).mount == "a", "saved")
+        assert app.stored(OUTSIDE).name == "n"
 
 
 async def test_a_refused_edit_returns_with_its_reason_and_the_text_is_kept(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.containers import VerticalScroll
 
 from coexplorer.config import Settings
 from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_buckets
@@ -30,6 +31,24 @@ async def send_without(app: Running) -> None:
     await app.press("ctrl+s")
 
 
+@pytest.mark.parametrize("rows", [16, 36])
+async def test_the_form_uses_the_height_there_is_and_shows_where_there_is_more(
+    server: DemoServer, settings: Settings, rows: int
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.pilot.resize_terminal(80, 24)
+        await app.press("N", "enter")
+        await app.until_shown("* required by your deployment")
+        await app.pilot.resize_terminal(80, rows)
+        form = app.app.screen.query_one(VerticalScroll)
+        last = list(app.app.screen.query(Field))[-1]
+        await app.until(lambda: form.max_scroll_y == 0 or form.size.height >= rows - 4, "fitted")
+        assert form.show_vertical_scrollbar == (form.max_scroll_y > 0) == (rows < 24)
+        assert (last.region.bottom <= form.region.bottom) == (rows > 24)
+        app.app.screen.set_focus(last)
+        await app.until(lambda: last.region.bottom <= form.region.bottom, "in sight")
+
+
 @pytest.mark.command("asset.create", "form.submit", "screen.close")
 async def test_an_asset_is_made_from_a_bucket_and_watched_until_it_is_ready(
     server: DemoServer, settings: Settings
@@ -38,12 +57,20 @@ async def test_an_asset_is_made_from_a_bucket_and_watched_until_it_is_ready(
     async with running_app(server, settings) as app:
         await app.press("N", "enter")
         await app.until_shown("New asset", "S3 bucket", "[x] index the data")
+        await fill(app, mount="/x", sharing="everyone")
         await app.press("ctrl+s")
-        await app.until_shown("bucket: where are the files?")
+        wrong = ("it can't be empty", "without a leading /: '/x'", "where are the files?")
+        await app.until_shown(*wrong, "everyone")
+        assert len([e for e in app.app.screen.query(".wrong") if e.display]) == len(wrong) + 1
+        assert getattr(app.app.focused, "field_name", "") == "name"
+        for name in ("mount", "sharing"):
+            await fill(app, **{name: ""})
+            await app.press("ctrl+u")
         await fill(app, name="new one", tags="keep, raw", bucket=SAMPLE_PUBLIC)
         await fill(app, prefix=SAMPLE_PREFIX)
         await app.press("tab", "tab", "tab", "space")
         await app.until_shown("[x] the bucket is public")
+        assert not [e for e in app.app.screen.query(".wrong") if e.display]
         await send_without(app)
         await app.until_shown("new one is ready")
         external = app.app.screen.query(Toggle).first().on

@@ -154,7 +154,7 @@ async def test_a_new_asset_is_given_metadata(server: DemoServer, settings: Setti
         await app.press("tab", "tab", "tab")
         await app.type("61 years")
         await app.press("ctrl+s")
-        await app.until_shown("'age': it must be a number (0 to 40,000 days)")
+        await app.until_shown("it must be a number (0 to 40,000 days)")
         await app.press(*["backspace"] * 6)
         await app.press("ctrl+s")
         await app.until_shown("New one is ready")

@@ -294,12 +294,16 @@ async def _save(
                     screen.feeds.list.load(go_to=asset_id)
     except (InvalidField, JournalError) as error:
         # It is written down nowhere: the fields have it, and are there again.
-        screen.report(error)
+        if not isinstance(error, InvalidField):
+            screen.report(error)
         later = f"{clean(name)} could not be saved: its fields open when you are done here"
         await screen.coexplorer.until_idle(tell=later, since=since)
         field = error.field if isinstance(error, InvalidField) else at
         await open_fields(screen, asset_id, name, base, mine=mine, field=field, kept=kept)
         keep_draft(screen, mine)
+        editing = screen.state.editing
+        if isinstance(error, InvalidField) and not (editing and editing.editor.show_mistake(error)):
+            screen.report(error)
     else:
         if conflict is not None:
             await resolve(screen, name, conflict, since=since, kept=kept)

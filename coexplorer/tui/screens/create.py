@@ -40,7 +40,7 @@ from coexplorer.models import (
     Secret,
     WorkstationSource,
 )
-from coexplorer.sharing import parse_changes
+from coexplorer.sharing import SharingChange, parse_changes
 from coexplorer.text import clean
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
@@ -56,6 +56,7 @@ from coexplorer.tui.widgets.field import FORM_PARTS
 from coexplorer.tui.widgets.footer import Footer
 from coexplorer.tui.widgets.form import LABEL_CELLS, FormField, Toggle
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.tui.widgets.mistakes import Mistakes, find_mistake
 from coexplorer.tui.widgets.prompt import Prompt
 from coexplorer.written import join_lines, trim, unwrap
 
@@ -71,9 +72,9 @@ class CreateScreen(CommandScreen[Record | None]):
     keeps_clear: ClassVar[str] = "#form"
     DEFAULT_CSS = """
     CreateScreen #form {
-        dock: bottom; height: 18; max-height: 100%; background: $background;
+        dock: bottom; height: auto; max-height: 100%; background: $background;
     }
-    CreateScreen VerticalScroll { height: 1fr; scrollbar-size: 0 0; }
+    CreateScreen VerticalScroll { height: auto; scrollbar-size: 1 1; scrollbar-size-horizontal: 0; }
     CreateScreen #metadata { height: auto; }
     CreateScreen .note { height: 1; }
     CreateScreen #told { height: auto; max-height: 4; }
@@ -129,6 +130,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._failed = toggle("failed", "even if the run has failed")
         self._sharing = field("sharing", "share with")
         self._told = Lines(id="told")
+        self._mistakes = Mistakes(self._find_mistake, self._text_of, indent=LABEL_CELLS)
         self._warned: tuple[str, ...] = ()
         self._rule, self._metadata = Rule(), Vertical(id="metadata")
         self._prompt = Prompt()
@@ -139,11 +141,18 @@ class CreateScreen(CommandScreen[Record | None]):
         with Vertical(id="form"):
             yield self._rule
             with VerticalScroll(can_focus=False):
-                yield from self._rows.values()
-                yield self._choices
-                yield from self._source_rows
+                for name, row in self._rows.items():
+                    yield row
+                    yield self._mistakes.add(name)
+                    if name == "tags":
+                        yield self._choices
+                for part in self._source_rows:
+                    yield part
+                    if isinstance(part, FormField):
+                        yield self._mistakes.add(part.field.field_name)
                 yield self._metadata
                 yield self._sharing
+                yield self._mistakes.add("sharing")
             yield self._told
             yield self._prompt
             yield self._footer
@@ -182,6 +191,18 @@ class CreateScreen(CommandScreen[Record | None]):
         self._rule.show_title(
             f"New asset from {clean(self._from.title)}" if self._from.title else "New asset"
         )
+        self._mistakes.fit()
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Use the height that there is; what does not fit scrolls, which the bar shows."""
+        if not self.is_attached:
+            return
+        others = sum(each.outer_size.height for each in (self._rule, self._told, self._prompt))
+        room = self.app.size.height - others - max(1, self._footer.outer_size.height)
+        self.query_one(VerticalScroll).styles.max_height = max(3, room)
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False, immediate=True)
 
     def _show_keys(self) -> None:
         self._footer.show_commands(self.iter_footer(), self.coexplorer.keymap)
@@ -211,7 +232,8 @@ class CreateScreen(CommandScreen[Record | None]):
             row.field.use_choices(choices)
             if not self._metadata.is_attached:
                 return  # left meanwhile
-            await self._metadata.mount(row, choices)
+            await self._metadata.mount(row, self._mistakes.add(name), choices)
+        self.call_after_refresh(self._fit)
         if self._first in self._keys:
             self._go_to(self._first)
 
@@ -219,6 +241,7 @@ class CreateScreen(CommandScreen[Record | None]):
         """Keep the draft; complete tags."""
         event.stop()
         self._keep_draft()
+        self._mistakes.look_again()
         if event.field == "tags":
             start, end, typed = find_tag_at(event.text, event.cursor)
             typed_already = frozenset(parse_tags(event.text))
@@ -256,6 +279,24 @@ class CreateScreen(CommandScreen[Record | None]):
         event.stop()
         self.focus_next(FORM_PARTS)
 
+    def _text_of(self, name: str) -> str:
+        return next(row.value for row in self.query(FormField) if row.field.field_name == name)
+
+    def _find_mistake(self, name: str) -> str:
+        text = self._text_of(name)
+        if name in self._rows or name in self._keys:
+            row, none = field_named(name), Fields("")
+            value = self._value_of(row, text)
+            return find_mistake(row, text, value, none, self._schema)
+        try:
+            if name == "sharing":
+                self._read_sharing()
+            else:
+                self._read_source()
+        except InvalidField as error:
+            return error.reason if error.field in (name, "sharing") else ""
+        return ""
+
     def _read(self) -> NewAsset:
         """Read the form; the library judges the editable fields.
 
@@ -263,10 +304,14 @@ class CreateScreen(CommandScreen[Record | None]):
             InvalidField: There is no bucket, or only one of the two keys, or no folder.
         """
         source = self._read_source()
-        values = {each.name: self._value_of(each) for each in SETS_LAST if each.name != "name"}
+        values = {
+            each.name: self._value_of(each, self._text_of(each.name))
+            for each in SETS_LAST
+            if each.name != "name"
+        }
         fields = build_new_fields(self._rows["name"].value.strip(), values)
         for name, row in self._keys.items():
-            value = read_key(field_named(name), row.value, Fields(""), self._schema)
+            value = self._value_of(field_named(name), row.value)
             fields = replace_values(fields, {name: value} if value is not None else {})
         return NewAsset(**msgspec.structs.asdict(fields), source=source)
 
@@ -302,11 +347,34 @@ class CreateScreen(CommandScreen[Record | None]):
             secret_access_key=keys[1],
         )
 
-    def _value_of(self, field: EditableField) -> Value:
-        text = self._rows[field.name].value
+    def _read_sharing(self) -> SharingChange | None:
+        typed = self._sharing.value.strip()
+        return parse_changes(typed) if typed else None
+
+    def _value_of(self, field: EditableField, text: str) -> Value:
+        if field.kind is FieldKind.KEY:
+            return read_key(field, text, Fields(""), self._schema)
         if field.kind is FieldKind.SET:
             return parse_tags(text)
         return text if field.kind is FieldKind.TEXT else text.strip() or None
+
+    async def _read_checked(self) -> tuple[NewAsset, SharingChange | None] | None:
+        """Read the form; None: it can't be sent so, or not before that is confirmed."""
+        self._tell("", Role.DIM)
+        if wrong := self._mistakes.check():
+            self._go_to(wrong)
+            return None
+        asked = self._read()
+        lacking = await self._library.changes.list_lacking(asked)
+        if not set(lacking) <= set(self._warned):
+            self._warned = lacking
+            self._tell(
+                f"{describe_lacking(lacking)}; {key_of('form.submit')} again sends it without",
+                Role.WARN,
+            )
+            self._go_to(f"metadata.{lacking[0]}")
+            return None
+        return asked, self._read_sharing()
 
     async def do_form_submit(self) -> None:
         """Ask the platform for the asset, then watch it."""
@@ -318,18 +386,10 @@ class CreateScreen(CommandScreen[Record | None]):
             return
         self.busy = True
         try:
-            asked = self._read()
-            typed = self._sharing.value.strip()
-            sharing = parse_changes(typed) if typed else None
-            lacking = await self._library.changes.list_lacking(asked)
-            if not set(lacking) <= set(self._warned):
-                self._warned = lacking
-                self._tell(
-                    f"{describe_lacking(lacking)}; {key_of('form.submit')} again sends it without",
-                    Role.WARN,
-                )
-                self._go_to(f"metadata.{lacking[0]}")
+            checked = await self._read_checked()
+            if checked is None:
                 return
+            asked, sharing = checked
             self._tell("asking the platform…", Role.DIM)
             self.coexplorer.memory.forms.drop()  # the journal has it, before it is sent
             self._shared.clear()
@@ -349,7 +409,10 @@ class CreateScreen(CommandScreen[Record | None]):
                 self._made.asset.id, progress=self._tell_wait
             )
         except InvalidField as error:
-            self._tell(f"{error.message}; {error.hint}", Role.BAD)
+            if self._mistakes.tell(error.field, error.reason):
+                self._tell("", Role.DIM)
+            else:
+                self._tell(f"{error.message}; {error.hint}", Role.BAD)
             self._go_to(error.field)
         except NotSignedIn as error:
             self._tell(
@@ -384,8 +447,9 @@ class CreateScreen(CommandScreen[Record | None]):
                 self.set_focus(row.field)
 
     def _tell(self, text: str, role: Role) -> None:
-        parts = wrap(clean(text), max(1, self.app.size.width - 1))
+        parts = wrap(clean(text), max(1, self.app.size.width - 1)) if text else []
         self._told.show([((f" {part}", role),) for part in parts])
+        self.call_after_refresh(self._fit)
 
     def _tell_wait(self, progress: ReadyProgress) -> None:
         self._tell(

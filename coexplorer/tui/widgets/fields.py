@@ -11,6 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import TextArea
 
+from coexplorer.errors import InvalidField
 from coexplorer.fields import (
     PLAIN,
     EditableField,
@@ -20,9 +21,8 @@ from coexplorer.fields import (
     field_named,
     replace_values,
 )
-from coexplorer.lenient_json import decode_json
 from coexplorer.library.validate import tidy_fields
-from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_value
+from coexplorer.metadata import UNKNOWN, MetadataSchema
 from coexplorer.text import clean, fit
 from coexplorer.tui.columns import Role
 from coexplorer.tui.facts import LABEL
@@ -40,6 +40,7 @@ from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.editing import edit_at_once, map_actions
 from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field, go_on
 from coexplorer.tui.widgets.lines import Lines
+from coexplorer.tui.widgets.mistakes import Mistakes, find_mistake
 from coexplorer.written import is_text, join_lines, read_lines
 
 _ACTIONS = map_actions(TextArea.BINDINGS) | {
@@ -113,7 +114,6 @@ class FieldsEditor(Vertical):
     FieldsEditor Horizontal { height: auto; }
     FieldsEditor .label { width: 13; height: 1; }
     FieldsEditor Field { width: 1fr; }
-    FieldsEditor .wrong { height: 1; }
     """
 
     def __init__(
@@ -138,10 +138,7 @@ class FieldsEditor(Vertical):
         # Held, not looked up: they may be asked for before they are there, and once they are gone.
         self._choices = {row.name: Choices() for row in self._rows if self._is_completed(row)}
         self._widgets = {row.name: self._build_field(row) for row in self._rows}
-        self._wrong = {row.name: Lines() for row in self._rows if row.kind is FieldKind.KEY}
-        for line in self._wrong.values():
-            line.add_class("wrong")
-            line.display = False
+        self._mistakes = Mistakes(self._find_mistake, self._text, indent=LABEL)
 
     @staticmethod
     def _is_completed(row: EditableField) -> bool:
@@ -172,8 +169,7 @@ class FieldsEditor(Vertical):
                 label.show([((fit(clean(field.title), LABEL - 1) + " ", Role.LABEL),)])
                 yield label
                 yield self._widgets[field.name]
-            if field.name in self._wrong:
-                yield self._wrong[field.name]
+            yield self._mistakes.add(field.name)
             if field.name in self._choices:
                 yield self._choices[field.name]
 
@@ -203,6 +199,7 @@ class FieldsEditor(Vertical):
 
     def on_resize(self) -> None:
         """Keep the field with the cursor in sight."""
+        self._mistakes.fit()
         self.call_after_refresh(self._show_cursor)
 
     def _show_cursor(self) -> None:
@@ -268,38 +265,34 @@ class FieldsEditor(Vertical):
             self.post_message(FieldsEntered(self.mine))
 
     def check(self) -> bool:
-        """Tell whether the keys' values can be sent; mark each that can't, until it is right."""
-        wrong = [name for name in self._wrong if self._mark(name)]
+        """Tell whether the fields can be sent; mark each that can't, until it is right."""
+        wrong = self._mistakes.check()
         if wrong:
-            self.focus_field(wrong[0])
+            self.focus_field(wrong)
         return not wrong
 
-    def _mark(self, name: str) -> bool:
-        """Say at a key's field what is wrong with its text, and what it takes; tell whether."""
-        mistake = self._find_mistake(field_named(name), self._text(name))
-        if mistake:
-            self._wrong[name].show([((f"{' ' * LABEL}it {mistake}", Role.BAD),)])
-        self._wrong[name].display = bool(mistake)
-        return bool(mistake)
+    def show_mistake(self, error: InvalidField) -> bool:
+        """Show what somebody else found wrong, at its field; tell whether there is that field."""
+        return self._mistakes.tell(error.field, error.reason)
 
-    def _find_mistake(self, row: EditableField, text: str) -> str:
-        of_schema = self._schema.find(row.part or "")
-        if of_schema is None or text == self._shown[row.name] or not text.strip():
-            return ""
-        before = decode_json((row.text_of(self._start) or "null").encode())
-        try:
-            read_value(of_schema, text, before)
-        except MetadataMistake as mistake:
-            return clean(str(mistake))
-        return ""
+    def _find_mistake(self, name: str) -> str:
+        text = self._text(name)
+        row = field_named(name)
+        is_as_shown = text == self._shown[name]
+        if is_as_shown and row.value_of(self._start) == row.value_of(self.base):
+            return ""  # nobody touched it
+        value = row.value_of(self._start) if is_as_shown else self._read(row, text)
+        return find_mistake(row, text, value, self.base, self._schema)
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Keep the draft."""
         event.stop()
+        self._mistakes.look_again()
         self.post_message(FieldsTyped(self.mine))
 
     def on_text_typed(self, event: TextTyped) -> None:
         """Keep the draft; tags are completed by the screen."""
+        self._mistakes.look_again()
         if event.field != "tags":
             event.stop()
             self._offer_values(event)
@@ -310,8 +303,6 @@ class FieldsEditor(Vertical):
         row = field_named(event.field)
         if row.kind is FieldKind.KEY:
             of_schema = self._schema.find(row.part or "")
-            if self._wrong[event.field].display:
-                self._mark(event.field)
             choices, span = offer_values(of_schema, event.text, event.cursor)
             self._offer(event.field, choices, of=event.text, span=span)
 
