@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _uses_option = click.option(
     "--uses/--no-uses",
     default=None,
-    help="Also tell what uses them, of what you can see (default: of up to 20, in a plan that is"
+    help="Also show what uses them, as far as you can see (default: for up to 20, in a plan that is"
     " shown).",
 )
 

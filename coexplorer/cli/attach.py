@@ -65,8 +65,9 @@ def attach_command(
 ) -> None:
     """Attach assets to this workstation, or to a capsule or pipeline.
 
-    In a workstation, CO_COMPUTATION_ID says which one it is. Where your workstation runs in the
-    capsule that you name, they are attached to that. What is attached already stays so.
+    In a workstation, CO_COMPUTATION_ID says which one it is. If your workstation runs in the
+    capsule that you name, the assets are attached to the workstation. What is attached already
+    stays attached.
     """
     targets = read_targets(assets, query)
     if deadline is not None:

@@ -106,7 +106,7 @@ def create_command(
 ) -> None:
     """Create an asset called NAME: from S3 or Google, a run, a workstation, other assets.
 
-    What it is made from is looked at before anything is sent. Keys come from a file or a prompt,
+    What it is made from is checked before anything is sent. Keys come from a file or a prompt,
     never from the command line, and go to the platform and nowhere else: no log and no journal
     holds them.
     """

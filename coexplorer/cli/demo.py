@@ -72,9 +72,7 @@ def _data_options(command: Command) -> Command:
             default=0,
             help="Port (default: any that is free).",
         ),
-        click.option(
-            "--fresh", is_flag=True, help="Throw away the data of the last time and start over."
-        ),
+        click.option("--fresh", is_flag=True, help="Throw away last time's data and start over."),
         click.option(
             "--dialect",
             type=click.Choice(["legacy", "3.0", "current"]),

@@ -134,7 +134,8 @@ def edit_command(
 
     Changes that others made meanwhile are merged: tags as sets, metadata key by key, other fields
     one by one. If you both changed the same field, nothing is overwritten, and your text is kept:
-    see log. What you typed and did not send is kept, too, until nobody has touched it for 90 days.
+    see log. Text that you typed and did not send is kept, too, until nobody has touched it for 90
+    days.
     """
     from coexplorer.library.plans import Change
 

@@ -112,11 +112,11 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
 def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> None:
     """Download the files of an asset, or the file or folder PATH in it.
 
-    A download that was interrupted goes on where it ended, if the storage says by an ETag or date
-    that the file is still the same; otherwise it starts anew. Nothing is written outside the
-    folder, and each file's size is checked. What can't be had is named, and the rest comes anyway
-    (code 7). With - as ASSET, the files of all assets of the list on standard input, each in a
-    folder NAME~ID of its own.
+    An interrupted download resumes where it stopped if the storage shows, by an ETag or a date,
+    that the file is still the same; otherwise it starts over. Nothing is written outside the
+    folder, and each file's size is checked. What can't be downloaded is named, and the rest is
+    downloaded anyway (code 7). With - as ASSET, the files of all assets in the list on standard
+    input, each asset in its own folder NAME~ID.
     """
     targets = read_targets((asset,), None)
 

@@ -62,7 +62,7 @@ def log_command(
 ) -> None:
     """Show what you changed from this machine; what is waiting to be sent comes first.
 
-    CHANGE is a number from the log: shows what happened to each of its assets.
+    With CHANGE, a number from the log, show what happened to each of its assets.
     """
     if change is not None:
         if entries or refused:

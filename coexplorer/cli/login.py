@@ -79,10 +79,10 @@ def login_command(
 ) -> None:
     """Sign in to a platform: checks your token and saves it as a profile.
 
-    DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. You are
-    asked for the token; it can also come from a pipe or --token-file, but never from the command
-    line. A token that the environment has (see docs/config.md) is offered to be kept.
-    Create one on the platform, in your account settings, with the datasets scope.
+    DOMAIN is the platform's name (acme), host (codeocean.acme.com) or URL. You are asked for the
+    token; it can also come from a pipe or --token-file, but never from the command line. If the
+    environment has a token (see docs/config.md), you can keep that one. Create a token on the
+    platform, in your account settings, with the datasets scope.
     """
     given = _choose_platform(invocation, domain)
     elsewhere = bool(token_command or invocation.token_file)

@@ -93,8 +93,8 @@ def metadata_command(
 ) -> None:
     """List the keys that assets can have as custom metadata, and what each takes.
 
-    Each deployment has its own, which its administrators define. Set them with edit --meta, in the
-    text of edit, in the app, or in an asset's metadata.toml in a mount.
+    Each deployment has its own keys, defined by its administrators. Set them with edit --meta, in
+    the text of edit, in the app, or in an asset's metadata.toml in a mount.
     """
 
     async def work(library: Library) -> MetadataSchema:

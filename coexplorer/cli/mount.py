@@ -80,8 +80,8 @@ def mount_command(
 ) -> None:
     """Mount assets as folders, for any editor and tool.
 
-    FOLDER is an empty folder, or one to be made; without it, the profile's own. The mount goes to
-    the background when it has the assets; `coexplorer umount FOLDER` ends it.
+    FOLDER is an empty folder, or a new one (default: the profile's own). The mount goes to the
+    background once it has read the assets; `coexplorer umount FOLDER` ends it.
     """
     from coexplorer.config import expand_home
     from coexplorer.fs.mountpoints import find_real_path, is_mountpoint
@@ -321,7 +321,7 @@ def _find_names(mount: Mount, ids: set[AssetId]) -> dict[AssetId, str]:
 def status_command(*, everything: bool, columns: tuple[str, ...], style: Format) -> None:
     """Show your mounts, and what they could not send.
 
-    Mounts that you made with another home are left out, too, unless you say --all.
+    Mounts of other users, and those made with another home folder, are only shown with --all.
     """
     from coexplorer.config import find_paths
     from coexplorer.config.fuse import can_list_mounts

@@ -122,7 +122,7 @@ _OPTIONS: Final = (
         is_flag=True,
         help="Take the platform's input bucket (administrators).",
     ),
-    click.option("--gcp", metavar="BUCKET", help="Take the files of a Google bucket."),
+    click.option("--gcp", metavar="BUCKET", help="Take the files from a Google bucket."),
     click.option(
         "--from-computation",
         metavar="RUN",
@@ -134,7 +134,7 @@ _OPTIONS: Final = (
         "--from-workstation", metavar="PATH", help="Capture a folder of this cloud workstation."
     ),
     click.option(
-        "--workstation", metavar="CAPSULE", help="Of another one: its id, or its capsule."
+        "--workstation", metavar="CAPSULE", help="Use another workstation: its id, or capsule."
     ),
     click.option(
         "--combine",
@@ -146,8 +146,10 @@ _OPTIONS: Final = (
     click.option("--target", metavar="S3", help="Write the results to s3://BUCKET/PREFIX."),
     click.option("--target-endpoint", metavar="NAME", help="That bucket's own S3 storage."),
     click.option("--made-by", metavar="CAPSULE", help="The capsule that made the files."),
-    click.option("--capsule-version", type=NUMBER, metavar="N", help="Its released version."),
-    click.option("--commit", metavar="ID", help="Its commit."),
+    click.option(
+        "--capsule-version", type=NUMBER, metavar="N", help="The capsule's released version."
+    ),
+    click.option("--commit", metavar="ID", help="The capsule's commit."),
     click.option("--run-script", metavar="PATH", help="The script that made the files."),
     click.option(
         "--made-from",

@@ -64,13 +64,13 @@ def retry_command(
     yes: bool,
     style: Format,
 ) -> None:
-    """Send changes again that could not be sent: all that wait, or ENTRY of the log.
+    """Send changes that could not be sent: all that are waiting, or ENTRY of the log.
 
-    What was refused, what you stopped, and every delete is sent only when you name it. Where you
-    name nothing, you are asked before more than 20 assets of one change are sent. Entries that you
-    name, and --batch, ask nothing, however many assets that is: they finish what you agreed to when
-    you made the change. Nothing to send is no failure. Whatever a later change also sets is left to
-    that change.
+    What was refused, what you stopped, and every delete is sent only when you name it. If you name
+    nothing, you are asked before more than 20 assets of one change are sent. Entries that you name,
+    and --batch, are sent without a question, however many assets that is: they finish what you
+    agreed to when you made the change. Having nothing to send is not a failure. Fields that a later
+    change sets, too, are left to that change.
     """
     if batch is not None:
         if entries:
@@ -196,8 +196,8 @@ def discard_command(
 ) -> None:
     """Give up changes that could not be sent. The log keeps their text.
 
-    Where a reply was lost, the platform is asked first: what had arrived is not given up (exit 7),
-    but can be undone; where nobody can tell, it is kept.
+    If a reply was lost, the platform is asked first: what did arrive is not given up (exit 7),
+    but you can undo it; if nobody can tell, it is kept.
     """
     if [bool(entries), everything, refused].count(True) != 1:
         raise click.UsageError("give entries of the log, or --all, or --refused")

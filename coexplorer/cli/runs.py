@@ -49,8 +49,8 @@ def runs_command(
 ) -> None:
     """List the runs of a CAPSULE or pipeline, the newest first.
 
-    CAPSULE is its whole name, its id, the start of that, or the number in its address. What is
-    finished and has results can be captured: create NAME --from-computation ID.
+    CAPSULE is its whole name, its id, the start of that, or the number in its address. A run that
+    has ended with results can be captured: create NAME --from-computation ID.
     """
 
     async def work(library: Library) -> tuple[Sequence[Computation], _Sizes]:
@@ -74,7 +74,7 @@ def runs_command(
     multiple=True,
     metavar="ASSET",
     shell_complete=complete_assets,
-    help="Give the run an asset that is not attached; repeat it for more.",
+    help="Attach an asset for this run only; repeat it for more.",
 )
 @click.option(
     "--parameter",
@@ -102,7 +102,7 @@ def run_command(
     columns: tuple[str, ...],
     style: Format,
 ) -> None:
-    """Run a CAPSULE or pipeline, once, and print its run.
+    """Run a CAPSULE or pipeline once, and print the run.
 
     To capture what it makes:
     coexplorer create NAME --from-computation $(coexplorer run CAPSULE --wait -o ids)

@@ -98,9 +98,9 @@ def share_command(
 ) -> None:
     """Share assets, or show who can see them if you give no change.
 
-    Anyone you do not name keeps what they have, also what others give them meanwhile. What the
-    platform did is read back: whom it does not know is named. Where you would no longer be an
-    owner, you are asked; --yes does it.
+    Anyone you do not name keeps their access, including what others give them meanwhile. The
+    result is read back, and users and groups that the platform does not know are named. If you
+    would no longer be an owner, you are asked first, unless you add --yes.
     """
     targets = read_targets(assets, query)
     change = read_change(everyone, users, groups, removals, gives_up=yes)

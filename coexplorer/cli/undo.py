@@ -40,7 +40,7 @@ _DRY_RUN = click.option(
 @click.command("undo")
 @click.argument("change", type=NUMBER, required=False, shell_complete=complete_changes)
 @_DRY_RUN
-@click.option("-y", "--yes", is_flag=True, help="Accepted as elsewhere: an undo asks nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Accepted, as elsewhere, but undo never asks.")
 @format_options(OUTCOME)
 @pass_invocation
 def undo_command(
@@ -48,11 +48,11 @@ def undo_command(
 ) -> None:
     """Take back the last change, or CHANGE of the log, and say which that was.
 
-    Tags are taken back one by one. A text that was changed since, by you or somebody else, is left
-    alone and named; it stays open, so the next undo tries it again. What of the change the
-    platform does not have is given up; where nobody knows, because the reply was lost and the
-    platform can't be asked, nothing is taken back. If the last change failed, the one before it is
-    named, not taken back. A delete can't be undone.
+    Tags are taken back one by one. A text that was changed since, by you or somebody else, is
+    left alone and named; it stays open, so the next undo tries it again. Parts of the change that
+    are not on the platform are given up; if nobody can tell, because the reply was lost and the
+    platform can't be asked, nothing is taken back. If the last change failed, the one before it
+    is named, not taken back. A delete can't be undone.
     """
     del yes  # a script may give it to whatever changes something
     _reverse(invocation, change, "undo", dry_run=dry_run, style=style)
@@ -68,8 +68,9 @@ def undo_command(
 def redo_command(invocation: Invocation, *, dry_run: bool, yes: bool, style: Format) -> None:
     """Redo what the last undo took back; give up an undo that was not sent yet.
 
-    What that undo gave up, as it never was on the platform, is not sent: it waits again, and
-    "retry --batch" sends it. If you made changes since the undo, you are asked first.
+    Parts that the undo gave up, because they never were on the platform, are not sent: they wait
+    again, and "retry --batch" sends them. If you made changes since the undo, you are asked
+    first.
     """
     if not _may_redo(invocation, ask=not (yes or dry_run)):
         warn("nothing was done")

@@ -44,8 +44,8 @@ def uses_command(
 ) -> None:
     """List the capsules and pipelines that use assets.
 
-    The platform names only those that you can see, and is asked twice for each asset. Where it
-    does not answer, the use is not known: that is said, and the exit code tells it.
+    The platform names only those that you can see, and is asked twice for each asset. If it does
+    not answer, the use is not known, and the exit code says so.
     """
     targets = read_targets(assets, query, reads=True)
 
