@@ -199,12 +199,13 @@ class Transferer:
             raise tell_unfinished(earlier)
         before = read_before(asset)
         entry = msgspec.structs.replace(entry, roles_before=before)
+        client = await context.client()
         await context.write_down(
             context.journal.intend, entry.id, roles_before=before, roles=dict(entry.roles)
         )
         attempt.sent = True
         try:
-            await (await context.client()).transfer(entry.asset_id, target, force=force)
+            await client.transfer(entry.asset_id, target, force=force)
         except ApiError as error:
             attempt.note(error)
             if not error.outcome_unknown:

@@ -1,5 +1,7 @@
 """``transfer``: for administrators, once, followed to its end, and never sent again."""
 
+import os
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from coexplorer.cli import exits
 from coexplorer.demo.hooks import TRANSFER
 from tests.library.conftest import many_assets
-from tests.support.program import Program
+from tests.support.program import Program, program_command
 from tests.support.server import COMBINED, DERIVED, DRAFT, MY_PIPELINE, RAW, make_id
 
 
@@ -141,6 +143,24 @@ def test_a_lost_reply_is_settled_by_a_look_and_sends_nothing(admin: Program, buc
     else:
         assert (told.code != 0, state) == (True, "refused")
         assert "NoSuchBucket" in str(error)
+    assert sent(admin) == 1
+
+
+def test_a_killed_program_has_sent_it_once(admin: Program) -> None:
+    server = admin.server
+    words = program_command("transfer", DERIVED, "--to", "s3://elsewhere/x", "-y", "--wait")
+    with server.hooks.before(TRANSFER) as gate, server.hooks.after("POST", "*/transfer") as reply:
+        with subprocess.Popen(words, env={**os.environ, **admin.env}) as killed:
+            reply.wait()
+            killed.kill()
+        reply.release()
+        assert admin("retry").code != 0
+        assert state_of(admin)[0] == "unknown"
+        with server.hooks.after(TRANSFER) as end:
+            gate.release()
+            end.wait()
+    admin.ok("retry")
+    assert state_of(admin)[0] == "applied"
     assert sent(admin) == 1
 
 
