@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from coexplorer.api import Client, Patience
 from coexplorer.demo.server import DemoServer
-from tests.support.lanes import mark
+from tests.support.lanes import mark, thin
 from tests.support.measured import ENVIRONMENT, choose_measured, is_measured, unmeasured
 from tests.support.patience import stretched
 from tests.support.server import running_server
@@ -45,10 +45,13 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the markers that `make quick` goes by, and choose what is measured."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give each test the markers that `make quick` goes by, and choose what is run and measured."""
     for item in items:
         mark(item)
+    if needless := set(thin(items)):
+        items[:] = [item for item in items if item not in needless]
+        config.hook.pytest_deselected(items=list(needless))
     choose_measured(items)
 
 

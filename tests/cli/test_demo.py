@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.pty_session import Session
 from coexplorer.config import find_paths
 from coexplorer.config.embedded import get_embedded_server
+from tests.support.patience import stretched
 from tests.support.program import TIMEOUT_S, program_command
 from tests.support.terminal import Terminal, in_terminal
 
@@ -90,11 +92,13 @@ def demo_with_app() -> Iterator[tuple[Terminal, str]]:
 
 
 def test_the_app_says_how_other_terminals_get_there_and_the_end_that_it_is_the_end() -> None:
-    with demo_with_app() as (terminal, _):
-        terminal.wait_for("--profile demo ls")
-        terminal.send("q")
-        assert terminal.wait() == 0
-    left = terminal.plain.rpartition("\x1b[?1049l")[2]
+    # A notice is painted around what stands there already, and goes: look at each frame's screen.
+    with Session(program_command("demo", "--assets", "60"), columns=200) as session:
+        session.wait_for("--profile demo ls", timeout_s=stretched(60))
+        session.write("q")
+        session.wait_exit(timeout_s=stretched(60))
+        assert session.status == 0
+    left = session.output.decode().rpartition("\x1b[?1049l")[2]
     assert "the demo has ended" in left
     assert "runs at" not in left
 

@@ -34,8 +34,14 @@ echo "--- grown" >&2
 SERVE = ("serve", "--json", "--until-stdin-ends")
 
 
-@pytest.mark.parametrize("again", ["", "--fresh"])
-@pytest.mark.parametrize("size", ["8m full", "60k", "300k", "2m"])
+@pytest.mark.parametrize(
+    ("size", "again"),
+    [
+        *((size, "") for size in ("8m full", "60k", "300k", "2m")),
+        ("60k", "--fresh"),
+        ("2m", "--fresh"),
+    ],
+)
 @pytest.mark.parametrize("command", ["serve", "demo"])
 def test_full_disk_is_one_sentence_and_the_next_start_works(
     tmp_path: Path, command: str, size: str, again: str

@@ -56,13 +56,13 @@ def _old_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("coexplorer.cli.freshness.FRESH_S", 0.0)
 
 
-@pytest.mark.parametrize("view", [cut, in_circles, spoiled, Endless(1000), refused])
+@pytest.mark.parametrize("view", [cut, in_circles, spoiled, Endless(100), refused])
 @pytest.mark.parametrize("mark", list(MARKS))
 @pytest.mark.parametrize("sign", ["-", ""])
 def test_no_decision_rests_on_a_part_of_a_list(
     monkeypatch: pytest.MonkeyPatch, mark: str, view: View, sign: str
 ) -> None:
-    monkeypatch.setattr("coexplorer.library.sync.MOST_ROWS", 500)
+    monkeypatch.setattr("coexplorer.library.sync.MOST_ROWS", 50)
     lists = Lists(**{MARKS[mark]: view})
     with signed(lists) as program:
         for command in (("archive",), ("edit", "--add-tag", "x")):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lanes import MARKERS, mark
+from tests.support.lanes import MARKERS, mark, thin
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,3 +69,20 @@ def test_every_marker_is_registered_and_left_out_by_make_quick(pytestconfig: pyt
     rule = (ROOT / "Makefile").read_text("utf-8")
     for marker in MARKERS:
         assert f"not {marker}" in rule
+
+
+@pytest.mark.parametrize(("cases", "left"), [(6, range(6, 7)), (60, range(10, 31))])
+def test_many_cases_run_in_part_on_the_second_loop(
+    cases: int, left: range, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    path = tmp_path / "test_many.py"
+    path.write_text(
+        "import pytest\n@pytest.mark.second_loop\n"
+        f"@pytest.mark.parametrize('n', range({cases}))\ndef test_it(n): pass\n"
+        f"@pytest.mark.parametrize('n', range({cases}))\ndef test_other(n): pass\n"
+    )
+    module = pytest.Module.from_parent(request.session, path=path)
+    items = [each for each in module.collect() if isinstance(each, pytest.Item)]
+    needless = thin(items)
+    assert cases - len(needless) in left
+    assert all(item.name.startswith("test_it[") for item in needless)

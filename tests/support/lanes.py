@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from types import CodeType, FunctionType, ModuleType
+from zlib import crc32
 
 import pytest
 
@@ -40,6 +41,9 @@ _BY_SUPPORT = {
 _PROGRAMS = {"subprocess", "multiprocessing", "pty"}
 _ATTRIBUTES = {"spawn": "slow", "fork": "slow", "run_test": "app"}
 
+_FEW = 6
+"""So many cases of a test all run on the second loop."""
+
 _LONG = {
     # Seconds of CPU on a machine of 2026.
     "test_a_search_finds_what_a_naive_filter_finds",  # 6 times 3
@@ -57,6 +61,25 @@ def mark(item: pytest.Item) -> None:
     """Give a test its markers."""
     for name in sorted(set(_find_markers(item))):
         item.add_marker(name)
+
+
+def thin(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return those on the second loop that need not run: of a test's many cases, two of three.
+
+    All run on the first loop. Which values a test has makes no difference to the loop, and the
+    cases that are left still show whether what it runs works on both. Who names a few runs them.
+    """
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if any(mark.name == "second_loop" for mark in item.iter_markers()):
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return [
+        item
+        for each in cases.values()
+        if len(each) > _FEW
+        for nth, item in enumerate(each)
+        if nth and crc32(item.nodeid.encode()) % 3  # every third may all have the same value
+    ]
 
 
 def _find_markers(item: pytest.Item) -> Iterator[str]:

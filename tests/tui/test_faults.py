@@ -129,8 +129,9 @@ async def test_a_deletion_is_done_or_said(
 
 
 async def test_a_creation_is_done_once_or_its_form_keeps_what_was_typed(
-    server: DemoServer, settings: Settings, fault: str | int
+    server: DemoServer, settings: Settings, fault: str | int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("coexplorer.library.create.FIRST_POLL_S", 0.05)
     ensure_sample_buckets(server.data)
     async with running_app(server, settings) as app:
         server.faults.add(fault, "POST", "data_assets")
@@ -143,7 +144,8 @@ async def test_a_creation_is_done_once_or_its_form_keeps_what_was_typed(
         ):
             field = next(f for f in app.app.screen.query(Field) if f.field_name == name)
             app.app.screen.set_focus(field)
-            await app.type(text)
+            app.paste(text)
+            await app.until(lambda field=field, text=text: field.value == text, text)  # type: ignore[misc]
         screen = app.app.screen
         assert isinstance(screen, CreateScreen)
         await app.press("ctrl+s")

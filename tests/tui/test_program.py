@@ -35,6 +35,9 @@ def _output(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 only_with_the_layer = pytest.mark.parametrize("_output", ["layer"], indirect=True)
 """What Textual's own output does not promise."""
 
+either_way = only_with_the_layer
+"""What is the same whoever writes: what is read, kept and sent. Once is enough."""
+
 
 def environment(server: DemoServer) -> dict[str, str]:
     return {
@@ -206,6 +209,7 @@ def test_an_edit_that_a_signal_ends_is_offered_at_the_next_start(
         session.wait_for(lambda _: server.store.get(OUTSIDE).name == "open data unfinished")
 
 
+@either_way
 def test_what_one_app_changes_the_other_shows(server: DemoServer) -> None:
     with open_program(server) as first:
         first.wait_for("· 9 assets")
@@ -303,6 +307,7 @@ def test_nothing_is_painted_over_the_users_editor_and_ctrl_c_is_its_own(
         assert server.store.get(OUTSIDE).name == "written outside"
 
 
+@either_way
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
 def test_what_an_editor_had_when_the_app_was_ended_is_offered_again(
     server: DemoServer, tmp_path: Path, number: signal.Signals
@@ -367,6 +372,7 @@ def test_keys_pressed_before_the_first_row_act_in_their_order(server: DemoServer
         session.wait_for("1 of 9")
 
 
+@either_way
 def test_offline_it_shows_what_was_known(server: DemoServer) -> None:
     with open_program(server) as session:
         session.wait_for("· 9 assets")
@@ -377,6 +383,7 @@ def test_offline_it_shows_what_was_known(server: DemoServer) -> None:
         session.wait_for("offline, showing what was known")
 
 
+@either_way
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
@@ -413,6 +420,7 @@ def test_a_first_start_signs_in_and_keeps_the_profile(server: DemoServer) -> Non
         session.wait_for("open data")
 
 
+@either_way
 @pytest.mark.parametrize("at_once", [False, True], ids=["by and by", "at once"])
 def test_a_first_start_signs_in_by_pasting(server: DemoServer, at_once: bool) -> None:  # noqa: FBT001  a parameter
     domain = f"\x1b[200~{server.url}\r\n\x1b[201~"
@@ -451,6 +459,7 @@ PASTES = {
 }
 
 
+@either_way
 @pytest.mark.parametrize("how", PASTES)
 def test_a_platform_and_a_token_go_where_they_belong(server: DemoServer, how: str) -> None:
     first, said, then = (
@@ -476,6 +485,7 @@ def test_a_platform_and_a_token_go_where_they_belong(server: DemoServer, how: st
         assert server.users[0].token.encode() not in session.output
 
 
+@either_way
 @pytest.mark.parametrize(
     ("platform", "said"),
     [("", "first say which platform"), ("  ", "first say"), ("a b", "is not the address")],
@@ -498,6 +508,7 @@ def test_no_token_is_taken_for_a_platform_that_is_none(
         session.wait_for("open data")
 
 
+@either_way
 def test_a_paste_with_escapes_in_it_is_one_text(server: DemoServer) -> None:
     with open_program(server) as session:
         session.wait_for("open data")
@@ -509,6 +520,7 @@ def test_a_paste_with_escapes_in_it_is_one_text(server: DemoServer) -> None:
         session.wait_for(lambda _: any(a.name == wanted for a in server.store.assets()))
 
 
+@either_way
 def test_a_first_start_offers_the_demo(server: DemoServer) -> None:
     with Session(PROGRAM) as session:
         session.wait_for("look around")
@@ -519,6 +531,7 @@ def test_a_first_start_offers_the_demo(server: DemoServer) -> None:
         assert session.status == 0
 
 
+@either_way
 def test_keys_that_come_in_one_packet_act_in_their_order(server: DemoServer) -> None:
     with open_program(server) as session:
         session.wait_for("open data")
