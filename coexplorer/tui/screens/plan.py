@@ -125,6 +125,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._fresh: dict[AssetId, EditResult] = {}
         self._shown_at = 0.0
         self._stopping = False
+        self._is_left = False
         self._has_begun = False
         self._uses = UsesQuestion(self, library, self._show_uses)
         self._rule = Rule()
@@ -317,6 +318,8 @@ class PlanScreen(CommandScreen[BatchReport | None]):
 
     async def _look_back(self) -> None:
         """After an error or a stop, show what is done and what is not."""
+        if self._is_left:
+            return
         if self._worker is not None and self._worker.is_cancelled:
             self._looking = self.start("look back", self._load_report)
         self.call_after_refresh(self._show_keys)
@@ -335,6 +338,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             with suppress(CoexplorerError), anyio.move_on_after(LONGEST_LOOK_S):
                 await self._library.changes.settle_batch(batch_id)
             self._finish(await self._library.changes.report(batch_id))
+        self.call_after_refresh(self._show_keys)  # this look is over by then, too
 
     def _tell(self, progress: BatchProgress) -> None:
         if not self._batch_id or progress.batch_id not in self.coexplorer.unfinished:
@@ -424,6 +428,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         elif self._is_busy and self._worker is not None:
             if self._looking is not None and not self._looking.is_finished:
                 self._looking.cancel()
+                self.dismiss(self._report)
+            elif self._worker.is_cancelled:
+                self._is_left = True  # nobody waits for the look at what was done
                 self.dismiss(self._report)
             elif self._stopping:
                 self._worker.cancel()
