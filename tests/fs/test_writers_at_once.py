@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import msgspec
 import pytest
 
-from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
+from tests.support.mounted import PATIENT, Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id
 
 WRITERS = {
@@ -47,7 +47,7 @@ NAMES = {
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
     assets = [make_asset(number, name) for name, number in NAMES.items()]
-    with mounting(tmp_path_factory.mktemp("writers"), assets) as mounted:
+    with mounting(tmp_path_factory.mktemp("writers"), assets, first=PATIENT) as mounted:
         yield mounted
 
 

@@ -25,6 +25,12 @@ errnos.DEADLINE_S = 4.0
 """
 """Before the program starts: let a call wait less long for the platform than the usual 10 s."""
 
+PATIENT = """
+from coexplorer.fs.kernel import errnos
+errnos.DEADLINE_S = 120.0
+"""
+"""Likewise: let it wait for longer, while a test holds the platform's answer back and goes on."""
+
 HURRIED = """
 from coexplorer.api import Client, Patience
 Client.__init__.__kwdefaults__["patience"] = Patience(first_wait_s=0.001, longest_wait_s=0.01)
@@ -212,7 +218,7 @@ def mounting(
         assets: Of the server.
         options: Of ``mount``.
         start: Whether to mount already.
-        first: Python that the mount's program runs first: `IMPATIENT`, `HURRIED`, or both.
+        first: Python that the program of the mount runs first, such as `IMPATIENT`.
     """
     with DemoServer(base / "server") as server:
         server.store.insert(assets)
