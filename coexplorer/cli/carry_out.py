@@ -111,7 +111,7 @@ async def _apply(
     return await library.changes.apply(plan, progress=progress)
 
 
-class Stop:
+class Interruption:
     """What is told of a batch that a signal stops, at whatever moment after it was written down.
 
     Args:
@@ -162,7 +162,7 @@ def count_outcomes(results: Iterable[EditResult]) -> str:
 
 def run_batch(
     invocation: Invocation,
-    work: Callable[[Library, Stop], Awaitable[Answer]],
+    work: Callable[[Library, Interruption], Awaitable[Answer]],
     style: Format,
     *,
     resumed: int = 0,
@@ -175,7 +175,7 @@ def run_batch(
         style: How rows of it are printed.
         resumed: The batch that it goes on with; 0: it makes one.
     """
-    stop = Stop(resumed)
+    stop = Interruption(resumed)
     try:
         return invocation.run(lambda library: work(library, stop))
     except KeyboardInterrupt:
@@ -188,7 +188,7 @@ async def follow(
     library: Library,
     title: str,
     start: Callable[[Library, Callable[[BatchProgress], None]], Awaitable[BatchReport]],
-    stop: Stop,
+    stop: Interruption,
 ) -> BatchReport:
     """Run a batch with a progress bar.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.carry_out import Stop, follow, run_batch
+from coexplorer.cli.carry_out import Interruption, follow, run_batch
 from coexplorer.cli.completion import complete_changes
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import moment_text, plural
@@ -116,7 +116,7 @@ def _reverse(
         return
 
     async def work(
-        library: Library, stop: Stop
+        library: Library, stop: Interruption
     ) -> tuple[BatchReport, Batch, Batch | None, Batch | None]:
         newest = await library.log.batches(limit=1) if change is None else []
         title = "doing again" if command == "redo" else "undoing"
