@@ -12,7 +12,7 @@ from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.context import Context
 from coexplorer.library.create import poll_waits
 from coexplorer.library.events import AssetSettled, CatalogReplaced, RowsChanged, SyncFailed
-from coexplorer.library.settle import settle_entries
+from coexplorer.library.settle import settle_entries, settle_late
 from coexplorer.library.sweep_plan import REFRESH_EVERY_S, Need, sweep_rest_s
 from coexplorer.library.sync import Sync
 from coexplorer.models import AssetId, AssetState
@@ -43,6 +43,7 @@ class Background:
         await self._apply_acknowledged()
         async with anyio.create_task_group() as group:
             group.start_soon(self._settle)
+            group.start_soon(self._settle_late)
             group.start_soon(self._keep_fresh)
             group.start_soon(self._watch_drafts, _DRAFTS)
             group.start_soon(self._follow_file)
@@ -64,6 +65,15 @@ class Background:
                 await anyio.sleep(REFRESH_EVERY_S)
             else:
                 return
+
+    async def _settle_late(self) -> None:
+        """Notice what arrived after a look that did not find it."""
+        while True:
+            try:
+                await settle_late(self._context)
+            except CoexplorerError as error:
+                _log.info("nobody can tell what has arrived late: %s", error)
+            await anyio.sleep(_LOOK_EVERY_S)
 
     async def _keep_fresh(self) -> None:
         rest_until = 0.0

@@ -220,6 +220,7 @@ class Context:
         gone: bool = False,
         in_part: bool = False,
         found: bool = False,
+        late: bool = False,
         set_aside: bool = False,
         roles: dict[str, str] | None = None,
     ) -> None:
@@ -240,6 +241,7 @@ class Context:
                 gone=gone,
                 in_part=in_part,
                 found=found,
+                late=late,
                 set_aside=set_aside,
                 roles=roles,
             )

@@ -363,6 +363,7 @@ class Journal(JournalReader):
         gone: bool = False,
         in_part: bool = False,
         found: bool = False,
+        late: bool = False,
         set_aside: bool = False,
         roles: dict[str, str] | None = None,
     ) -> None:
@@ -379,6 +380,7 @@ class Journal(JournalReader):
             in_part: It is not done, but the platform has taken a part of it: what was there before
                 that must not be forgotten. Otherwise what is ``unsent`` was before nothing.
             found: Its reply was lost, and a look at the platform has shown that it had arrived.
+            late: It was sent and has not arrived so far. It may yet, so what was sent is kept.
             set_aside: It is a text that a later change must not give up.
             whole: False when a part of it was left alone: that part can still be undone.
             roles: Where the asset was shared: the members' roles that the platform has now.
@@ -393,7 +395,7 @@ class Journal(JournalReader):
                 after=after,
                 whole=whole,
                 cause=_find_cause(state, gone=gone, in_part=in_part, found=found),
-                in_part=in_part,
+                forgets_sent=not (in_part or late),
                 set_aside=set_aside,
                 roles=roles,
             )
@@ -594,7 +596,7 @@ def _settle(
     whole: bool,
     asset_id: AssetId | None = None,
     after: Fields | None = None,
-    in_part: bool = False,
+    forgets_sent: bool = True,
     set_aside: bool = False,
 ) -> None:
     """Write down what became of an entry, inside a transaction: see `Journal.settle`."""
@@ -615,7 +617,7 @@ def _settle(
             entry_id,
         ),
     )
-    if state is State.UNSENT and not in_part:
+    if state is State.UNSENT and forgets_sent:
         connection.execute(
             "UPDATE entries SET before = NULL, after = NULL WHERE id = ?", (entry_id,)
         )

@@ -241,6 +241,17 @@ class JournalReader:
         """Return the entries that wait for the user, oldest first."""
         return self._in_states(PENDING, asset_id)
 
+    def find_late(self) -> list[Entry]:
+        """Return edits that were sent, and that a look did not find: they may have arrived since.
+
+        Oldest first.
+        """
+        return self._entries(
+            "WHERE state IN ('unsent', 'conflict') AND action = ? AND cause IS NULL"
+            " AND before IS NOT NULL AND after IS NOT NULL ORDER BY entries.id",
+            (Action.EDIT,),
+        )
+
     def kept(self, asset_id: AssetId | None = None) -> list[Entry]:
         """Return the entries with a kept text: waiting and refused ones, oldest first."""
         return self._in_states(KEPT, asset_id)

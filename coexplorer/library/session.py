@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Literal
 import anyio.to_thread
 
 from coexplorer.config import Settings
-from coexplorer.errors import JournalError
+from coexplorer.errors import CoexplorerError, JournalError
 from coexplorer.library.context import Context
 from coexplorer.library.events import RateLimitWaited
 from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
 from coexplorer.library.opening import open_catalog
 from coexplorer.library.people import check_person, find_person, note_proven
+from coexplorer.library.settle import settle_late
 from coexplorer.models import Reach, Secret
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ async def open_library(
             offline=offline,
             catalog_problem=problem,
         )
+        try:
+            await settle_late(context)
+        except CoexplorerError as error:
+            _log.warning("what arrived late is not settled: %s", error)
         yield Library(context)
 
 

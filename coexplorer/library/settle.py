@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,42 @@ async def settle_edits(context: Context, theirs: Asset) -> None:
     for entry in await context.run(context.journal.pending, theirs.id):
         if entry.state is State.UNKNOWN and entry.action is Action.EDIT:
             await note_settled(context, entry, judge_edit(entry, theirs))
+        elif _has_come(entry, theirs):
+            await note_settled(context, entry, State.APPLIED)
+
+
+async def settle_late(context: Context) -> int:
+    """Settle edits that a look did not find, where the catalog has seen them since; ask nobody.
+
+    A proxy may hold a request back: whoever looks then does not find it, and it arrives later.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        JournalError: The journal can't be read.
+    """
+    count = 0
+    for entry in await context.run(context.journal.find_late):
+        record = await context.known(entry.asset_id)
+        is_news = record is not None and record.fetched_at > (entry.settled_at or math.inf)
+        if record is not None and is_news and _has_come(entry, record.asset):
+            await note_settled(context, entry, State.APPLIED)
+            count += 1
+    return count
+
+
+def _has_come(entry: Entry, theirs: Asset) -> bool:
+    """Tell whether the platform has what a look did not find at first.
+
+    Where the look found something else, only all of it shows that.
+    """
+    if entry.action is not Action.EDIT or entry.cause is not None:
+        return False
+    if entry.state is State.CONFLICT:
+        return is_as_sent(entry, theirs)
+    was_sent = entry.before is not None and entry.after is not None
+    return was_sent and entry.state is State.UNSENT and judge_edit(entry, theirs) is State.APPLIED
 
 
 async def settle_entries(context: Context, entries: Iterable[Entry]) -> list[Entry]:
@@ -251,6 +288,7 @@ async def note_settled(
         asset_id=asset_id,
         whole=not name_left_alone(entry),
         found=found,
+        late=state is State.UNSENT,
         roles=roles,
     )
     named = asset_id or entry.asset_id

@@ -181,3 +181,22 @@ def test_the_status_names_what_is_kept_in_whole_lines(mounted: Mounted) -> None:
     text = (mounted.folder / ".coexplorer" / "status").read_text()
     kept = [line.rstrip() for line in text.splitlines() if line.startswith("kept: ")]
     assert kept[-1] == f"kept: … and {130 - len(kept) + 1} more"
+
+
+def test_what_arrives_after_the_mount_was_killed_and_looked_is_settled(mounted: Mounted) -> None:
+    folder = mounted.asset("a1")
+    gate = mounted.server.hooks.before("PUT")
+    assert save(folder / "description.md", "a text that arrives late\n") == errno.ETIMEDOUT
+    mounted.kill()
+    mounted.start()
+    wait_until((folder / "error").exists, "what a look has shown")
+    assert "did not reach the platform" in (folder / "error").read_text()
+
+    gate.release()  # a proxy had held it back
+    wait_until(lambda: mounted.server.store.get(ID).description != "old text", "the request")
+    (mounted.folder / ".coexplorer" / "refresh").touch()
+
+    wait_until(lambda: not (folder / "error").exists(), "the report to go")
+    assert (folder / "description.md").read_text() == "a text that arrives late\n"
+    wait_until(lambda: "arrived after all" in log_of(mounted), "that it arrived in the log")
+    assert (mounted.status()["unsent"], mounted.status()["errors"]) == ("0", "0")

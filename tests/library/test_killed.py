@@ -182,6 +182,57 @@ async def test_killed_while_a_request_is_under_way(
     assert (stored.name, stored.tags) == ("My words", ("mine",))
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize(
+    ("look", "between"),
+    [("sweep", ""), ("fetch", ""), ("edit", ""), ("retry", ""), ("sweep", "A third name")],
+)
+async def test_a_request_that_arrives_after_a_look_is_settled_by_the_next(
+    open_session: OpenSession,
+    server: DemoServer,
+    settings: Settings,
+    victims: list[Victim],
+    look: str,
+    between: str,
+) -> None:
+    await known_before(open_session)
+    before = server.store.get(RAW)
+    gate = server.hooks.before("PUT", f"*/{RAW}")
+    victims.append(Victim(settings, server, RAW))
+    await gate.arrived()
+    await victims[0].kill()
+    if between:
+        server.store.update(RAW, name=between)
+    async with open_session() as library:
+        (entry,) = await library.changes.settle()
+        assert entry.state is (State.CONFLICT if between else State.UNSENT)
+        done = server.hooks.after("PUT", f"*/{RAW}")
+        gate.release()  # a proxy had held it back
+        await done.arrived()
+        done.release()
+        assert server.store.get(RAW).name == "My words"
+        if look == "sweep":
+            await library.sync.sweep()
+        elif look == "fetch":
+            await library.platform.fetch(ID)
+        elif look == "edit":
+            fields = (await library.platform.fetch(ID)).asset.fields
+            other = msgspec.structs.replace(fields, description="Other words")
+            await library.changes.edit(ID, fields, other)
+            assert await library.log.unsent() == []
+            await library.changes.undo()
+        else:
+            await library.changes.retry(entry.id)
+    async with open_session(offline=True) as library:
+        assert await library.log.unsent() == []
+        found = await library.log.entries_of(entry.batch_id)
+        assert [each.state for each in found] == [State.APPLIED]
+    async with open_session() as library:
+        await library.changes.undo(entry.batch_id)
+    stored = server.store.get(RAW)
+    assert (stored.name, set(stored.tags)) == (before.name, set(before.tags))
+
+
 @pytest.mark.parametrize(
     ("die_in", "found", "settled"),
     [

@@ -24,7 +24,7 @@ from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.failure_texts import build_report, list_unresolved
 from coexplorer.library import Library
-from coexplorer.library.entries import MOUNT, Entry, State
+from coexplorer.library.entries import MOUNT, Cause, Entry, State
 
 log = logging.getLogger(__name__)
 
@@ -137,6 +137,17 @@ class JournalNews:
             # Another file of the asset may have a text that waits: that is another report.
             if not told[key] & numbers if key in told else node.id not in waiting:
                 self._give_up(node, what)
+                await self._tell_arrived(node, what, told.get(key, frozenset()))
+
+    async def _tell_arrived(self, node: Node, what: str, numbers: Collection[int]) -> None:
+        """Say so of a save whose reply was lost, and that the platform turned out to have."""
+        try:
+            entries = await self._library.log.entries_about(node.id)
+        except CoexplorerError as error:
+            log.warning("the journal can't be read: %s", error)
+            return
+        if any(each.id in numbers and each.cause is Cause.FOUND for each in entries):
+            self._volume.report(f"{node.title}: {what}: arrived after all")
 
     def _ask_what_arrived(self, kept: list[Entry]) -> None:
         """Look at the platform for what was sent and never answered, once in a while."""
