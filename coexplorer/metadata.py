@@ -30,7 +30,9 @@ _NAMED: Final = 20
 """Allowed values that a sentence names."""
 
 _DATE: Final = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?\s*(?:Z|UTC)?", re.ASCII
+    r"(\d{4})-(\d{1,2})-(\d{1,2})"
+    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([+-])(\d{2}):?([0-5]\d))?)?\s*(?:Z|UTC)?",
+    re.ASCII,
 )
 _SECONDS: Final = re.compile(r"-?\d{5,12}", re.ASCII)
 """Seconds since the epoch, as scripts have them; fewer digits could be a year."""
@@ -224,8 +226,9 @@ def show_date(seconds: float) -> str:
 
 
 def parse_date(text: str) -> int | None:
-    """Return the seconds since the epoch of ``2024-03-01`` or ``2024-03-01T14:30Z`` (UTC).
+    """Return the seconds since the epoch of ``2024-03-01`` or ``2024-03-01T14:30Z``.
 
+    A time is in UTC, unless its offset is given: ``2024-03-01T14:30+02:00``.
     A whole number of five digits or more is taken as seconds. None: it is not a date.
     """
     text = text.strip()
@@ -235,10 +238,15 @@ def parse_date(text: str) -> int | None:
     if found is None:
         return None
     try:
-        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
-        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp())
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     except ValueError:
         return None
+    sign, hours, minutes = found.group(7, 8, 9)
+    offset_s = int(hours or 0) * 3600 + int(minutes or 0) * 60
+    if offset_s >= _DAY_S or (sign and text[-1] in "ZC"):
+        return None
+    return int(moment) + (offset_s if sign == "-" else -offset_s)
 
 
 def parse_number(text: str) -> int | float | None:

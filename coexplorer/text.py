@@ -146,6 +146,10 @@ def size_text(size_bytes: int | None) -> str:
     raise AssertionError
 
 
+_TELLING = 4
+"""So many letters tell what word was meant, though some of them are wrong."""
+
+
 def guess_word(word: str, known: Iterable[str]) -> str:
     """Return `` (did you mean …?)`` when a word is nearly a known one, else nothing (pure)."""
     near = list_like(word, known)
@@ -154,6 +158,8 @@ def guess_word(word: str, known: Iterable[str]) -> str:
 
 def list_like(word: str, known: Iterable[str], *, most: int = 1, least: float = 0.6) -> list[str]:
     """Return known words that one is nearly like, whatever the case; the likeliest first (pure).
+
+    A word of up to three letters is like too many: only words that it begins are meant.
 
     Args:
         word: What somebody wrote.
@@ -164,6 +170,9 @@ def list_like(word: str, known: Iterable[str], *, most: int = 1, least: float = 
     import difflib  # noqa: PLC0415 - few ask, and it is slow to import
 
     folded = {each.casefold(): each for each in known}
+    if len(word) < _TELLING:
+        begun = sorted((each for each in folded if each.startswith(word.casefold())), key=len)
+        return [folded[each] for each in begun[:most]] if word else []
     near = difflib.get_close_matches(word.casefold(), folded, most, least)
     return [folded[each] for each in near]
 

@@ -147,7 +147,6 @@ def edit_command(
         remove_tags=removed,
         metadata=read_meta(meta, unset_meta),
     )
-    tell_tidied(replace_values(Fields(""), change.values))
     if editor and change.title:
         raise click.UsageError("give either --editor or the changes, not both")
     if resume is not None and (assets or query is not None or change.title):
@@ -162,6 +161,8 @@ def edit_command(
         _resume(invocation, resume, carry)
     elif change.title:
         plan = invocation.run(lambda library: _plan(library, targets, change, refresh=refresh))
+        if plan.todo:  # what is refused is not tidied either
+            tell_tidied(replace_values(Fields(""), change.values))
         carry(plan, lambda: None)
     else:
         edit_as_text(invocation, targets, carry, refresh=refresh)

@@ -85,7 +85,9 @@ def _may_redo(invocation: Invocation, *, ask: bool) -> bool:
         last = await library.log.last(Purpose.REDO)
         newest = await library.log.batches(limit=_NEWEST) if last is not None else []
         return last, [
-            each for each in newest if last and each.id > last.id and each.purpose == "do"
+            each
+            for each in newest
+            if last and each.id > last.id and each.purpose == "do" and not each.did_nothing
         ]
 
     from coexplorer.library.entries import Purpose

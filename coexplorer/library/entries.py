@@ -84,7 +84,9 @@ STOPPED_SENDING = "it was stopped while it was being sent"
 """`Entry.reason` of what its user stopped on its way; if it has not arrived, it is stopped."""
 
 
-SAID_YES = "the platform answered that this is saved"
+ANSWERED = "the platform answered that this is "
+"""How `Entry.reason` begins of what was answered with yes, and is not there for all that."""
+SAID_YES = f"{ANSWERED}saved"
 """The beginning of `Entry.reason` of what the platform said yes to, and does not show."""
 
 
@@ -329,6 +331,12 @@ class Batch(msgspec.Struct, frozen=True):
     def standing(self) -> int:
         """How many of its entries were done and not undone."""
         return self.counts.get(State.APPLIED, 0) - self.undone
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether nothing came of it, nor will: all of it was left out, needless or refused."""
+        ended = (State.SKIPPED, State.UNCHANGED, State.REFUSED, State.DISCARDED)
+        return all(state in ended for state, count in self.counts.items() if count)
 
     @property
     def kept(self) -> int:

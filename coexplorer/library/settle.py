@@ -20,9 +20,9 @@ from coexplorer.library.attachments import (
 )
 from coexplorer.library.context import Context
 from coexplorer.library.entries import (
+    ANSWERED,
     ATTACHING,
     FOUND,
-    SAID_YES,
     STOPPED,
     STOPPED_SENDING,
     Action,
@@ -305,9 +305,10 @@ def _tell_not_there(entry: Entry, *, seen: bool) -> Refused:
             "nobody can tell whether it reached the platform, which never shows such changes",
             hint="retry it, which does no harm, or discard it",
         )
-    if entry.reason.startswith(SAID_YES):
+    if entry.reason.startswith(ANSWERED):
+        answer, _, _ = entry.reason.partition(",")
         return Refused(
-            f"{SAID_YES}, but shows nothing of it", hint=entry.hint or "retry or discard it"
+            f"{answer}, but shows nothing of it", hint=entry.hint or "retry or discard it"
         )
     return Refused("it did not reach the platform", hint="retry or discard it")
 

@@ -494,3 +494,25 @@ def test_our_own_tables_of_names_go_on_to_an_edit(program: Program, style: str) 
     program.ok("edit", "-", "--add-tag", "listed", "--yes", stdin=table)
     listed = program.ok("ls", "tag:listed", "--ids").lines
     assert listed == program.ok("ls", "tag:ecephys", "--ids").lines != []
+
+
+@pytest.mark.parametrize(
+    "idle", [("rm", RAW, "-y"), ("edit", RAW, "--add-tag", "ecephys"), ("unarchive", RAW)]
+)
+def test_what_changed_nothing_stands_in_no_redos_way(
+    program: Program, idle: tuple[str, ...]
+) -> None:
+    program.ok("sync")
+    program.ok("edit", RAW, "--add-tag", "x")
+    program.ok("undo")
+    program(*idle)
+    done = program.ok("redo")
+    assert "since" not in done.err
+    assert "x" in program.server.store.get(RAW).tags
+
+
+def test_what_is_refused_is_not_called_tidied(program: Program) -> None:
+    program.ok("sync")
+    done = program("edit", RAW, "--name", "two\nlines ", "-y")
+    assert done.code == 2
+    assert "left out" not in done.err

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coexplorer.text import clean, clean_lines, cut, fit, width
+from coexplorer.text import clean, clean_lines, cut, fit, list_like, width
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,18 @@ def test_cut_text_ends_in_an_ellipsis_and_never_splits_a_wide_character() -> Non
 
 def test_lines_are_kept_where_they_are_wanted() -> None:
     assert clean_lines("a\r\nb\tc\x00") == ["a", "b    c\\x00"]
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("ID", []),
+        ("sub", ["subject id"]),
+        ("ag", ["age"]),
+        ("", []),
+        ("subjekt id", ["subject id"]),
+        ("modalty", ["modality"]),
+    ],
+)
+def test_a_short_word_is_like_what_it_begins(word: str, meant: list[str]) -> None:
+    assert list_like(word, ["subject id", "age", "modality", "plate id"]) == meant
