@@ -28,6 +28,10 @@ async def send_without(app: Running) -> None:
     await app.until_shown("'subject id' is required by your deployment, and not given; ctrl+s")
     assert not app.server.requests("POST", "*/data_assets")
     assert getattr(app.app.focused, "field_name", "") == "metadata.subject id"
+    await app.type("7")
+    await app.until_gone("is required by")  # it is given now
+    await app.press("backspace", "ctrl+s")
+    await app.until_shown("ctrl+s again sends it without")
     await app.press("ctrl+s")
 
 
@@ -42,7 +46,7 @@ async def test_the_form_uses_the_height_there_is_and_shows_where_there_is_more(
         await app.pilot.resize_terminal(80, rows)
         form = app.app.screen.query_one(VerticalScroll)
         last = list(app.app.screen.query(Field))[-1]
-        await app.until(lambda: form.max_scroll_y == 0 or form.size.height >= rows - 4, "fitted")
+        await app.until(lambda: form.max_scroll_y == 0 or form.size.height >= rows - 6, "fitted")
         assert form.show_vertical_scrollbar == (form.max_scroll_y > 0) == (rows < 24)
         assert (last.region.bottom <= form.region.bottom) == (rows > 24)
         app.app.screen.set_focus(last)
@@ -70,6 +74,8 @@ async def test_an_asset_is_made_from_a_bucket_and_watched_until_it_is_ready(
         await fill(app, prefix=SAMPLE_PREFIX)
         await app.press("tab", "tab", "tab", "space")
         await app.until_shown("[x] the bucket is public")
+        assert app.text().count("▸ [") == 1
+        assert "▸ [x] the bucket is public" in app.text()
         assert not [e for e in app.app.screen.query(".wrong") if e.display]
         await send_without(app)
         await app.until_shown("new one is ready")

@@ -61,6 +61,8 @@ from coexplorer.tui.widgets.prompt import Prompt
 from coexplorer.written import join_lines, trim, unwrap
 
 MOST_TAGS = 20
+ROWS_OF_NOTICES = 3
+"""Rows above the form that stay free: what is said must not cover it."""
 
 _PATH_LABELS = {"run": "only this part", "workstation": "folder of it"}
 
@@ -195,11 +197,12 @@ class CreateScreen(CommandScreen[Record | None]):
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """Use the height that there is; what does not fit scrolls, which the bar shows."""
+        """Use the height that there is but for notices; the bar shows that the rest scrolls."""
         if not self.is_attached:
             return
         others = sum(each.outer_size.height for each in (self._rule, self._told, self._prompt))
         room = self.app.size.height - others - max(1, self._footer.outer_size.height)
+        room -= ROWS_OF_NOTICES
         self.query_one(VerticalScroll).styles.max_height = max(3, room)
         if self.focused is not None:
             self.focused.scroll_visible(animate=False, immediate=True)
@@ -242,6 +245,9 @@ class CreateScreen(CommandScreen[Record | None]):
         event.stop()
         self._keep_draft()
         self._mistakes.look_again()
+        if event.field in {f"metadata.{key}" for key in self._warned}:
+            self._warned = ()
+            self._tell("", Role.DIM)
         if event.field == "tags":
             start, end, typed = find_tag_at(event.text, event.cursor)
             typed_already = frozenset(parse_tags(event.text))

@@ -59,7 +59,7 @@ class DescriptionArea(TextArea):
     DEFAULT_CSS = """
     DescriptionArea, DescriptionArea:focus {
         height: auto; min-height: 3; max-height: 12; border: none; padding: 0;
-        background: $surface;
+        background: $surface; scrollbar-size: 1 1;
     }
     """
 
@@ -110,7 +110,7 @@ class FieldsEditor(Vertical):
     """
 
     DEFAULT_CSS = """
-    FieldsEditor { height: auto; max-height: 100%; overflow-y: auto; scrollbar-size: 0 0; }
+    FieldsEditor { height: auto; max-height: 100%; overflow: hidden auto; scrollbar-size: 1 1; }
     FieldsEditor Horizontal { height: auto; }
     FieldsEditor .label { width: 13; height: 1; }
     FieldsEditor Field { width: 1fr; }

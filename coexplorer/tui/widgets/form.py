@@ -37,12 +37,9 @@ class Toggle(Lines, can_focus=True):
         """Show it."""
         self._draw()
 
-    def on_focus(self) -> None:
-        """Show that it has the focus."""
-        self._draw()
-
-    def on_blur(self) -> None:
-        """Show that it has not."""
+    def watch_has_focus(self, has_focus: bool) -> None:  # noqa: FBT001  Textual's own
+        """Show whether it has the focus, once it does: its messages come before that."""
+        super().watch_has_focus(has_focus)
         self._draw()
 
     def on_key(self, event: events.Key) -> None:
