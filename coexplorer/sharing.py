@@ -252,7 +252,7 @@ def _read_lines(text: str, before: Sharing) -> dict[str, str]:
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
-        name, _, role = (part.strip() for part in stripped.rpartition(":"))
+        name, role = _split_line(stripped)
         try:
             member = before.spell(_read_member(name))
             if before.role_of(member) != role:
@@ -260,10 +260,55 @@ def _read_lines(text: str, before: Sharing) -> dict[str, str]:
                 check_role(kind_of(member), role)
         except InvalidField as error:
             reason = error.message.removeprefix("sharing: ")
+            if meant := _guess_line(stripped):
+                reason += f"; did you mean: {meant}"
             raise InvalidField("sharing", f"line {number}: {reason}") from None
         if roles.setdefault(member, role) != role:
             raise InvalidField("sharing", f"line {number}: {title_of(member)} has two roles")
     return {member: role for member, role in roles.items() if role != NONE}
+
+
+def _split_line(line: str) -> tuple[str, str]:
+    """Return whom a line is about, and the role, also where only the colon is left out.
+
+    An address has no blanks, so that can only be meant one way; a group's name may have any.
+    """
+    if ":" in line:
+        name, _, role = (part.strip() for part in line.rpartition(":"))
+    else:
+        words = line.split()
+        rest, last = words[:-1], words[-1].lower()
+        is_user = len(rest) == 2 and rest[0] == _USER.strip() and "@" in rest[1]  # noqa: PLR2004 # user ADDRESS
+        is_known = is_user or rest == [EVERYONE] or (len(rest) == 1 and "@" in rest[0])
+        if not is_known or last not in {level.name for level in LEVELS}:
+            return "", line
+        name, role = " ".join(rest), last
+    if " " not in name and "@" in name:
+        name = _USER + name
+    return name, role
+
+
+def _guess_line(line: str) -> str:
+    """Return what a line that can't be read may have meant; empty: nobody can tell."""
+    words = line.replace(":", " ").replace("=", " ").replace(",", " ").split()
+    known = [level.name for level in LEVELS]
+    for at in (-1, 0):  # the role is last, or comes first
+        role = list_like(words[at], known, least=0.8) if len(words) > 1 else []
+        rest = words[:-1] if at else words[1:]
+        kind = rest[0].casefold() if rest else ""
+        if not role or not rest:
+            continue
+        if kind in ("user", "group") and len(rest) > 1:
+            member = f"{kind} {' '.join(rest[1:])}"
+        elif kind == EVERYONE and len(rest) == 1:
+            member = EVERYONE
+        else:
+            name = " ".join(rest)
+            member = f"{find_kind(name)} {name}"
+        meant = f"{member}: {role[0]}"
+        is_whole = role[0] in list_roles(kind_of(member))
+        return meant if is_whole and meant != line else ""
+    return ""
 
 
 def _read_member(name: str) -> str:

@@ -235,3 +235,33 @@ def test_members_are_listed_for_people() -> None:
         ("user b@x", "viewer"),
     ]
     assert list_roles("everyone") == ("viewer", "discoverable", "none")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["user j@e.org: viewer", "user j@e.org viewer", "j@e.org: viewer", "j@e.org VIEWER"],
+)
+def test_what_can_only_be_meant_one_way_is_taken(line: str) -> None:
+    before = Sharing({"m@e.org": "owner"})
+    read = parse_sharing_text(f"user m@e.org: owner\neveryone viewer\n{line}\n", before)
+    assert read == Sharing({"m@e.org": "owner", "j@e.org": "viewer"}, {}, "viewer")
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("Imaging viewer", "group Imaging: viewer"),
+        ("Imaging: viewer", "group Imaging: viewer"),
+        ("group Imaging viewer", "group Imaging: viewer"),
+        ("viewer: user j@e.org", "user j@e.org: viewer"),
+        ("group Imaging: vieuwer", "group Imaging: viewer"),
+        ("Imaging", ""),
+        ("everyone: owner", ""),
+    ],
+)
+def test_a_line_that_can_t_be_read_is_told_with_what_it_may_have_meant(
+    line: str, meant: str
+) -> None:
+    with pytest.raises(InvalidField) as caught:
+        parse_sharing_text(f"user m@e.org: owner\n{line}\n", Sharing({"m@e.org": "owner"}))
+    assert caught.value.message.partition("; did you mean: ")[2] == meant
