@@ -161,7 +161,7 @@ def tell_cut_off(entry: Entry, cut_off: State, *, sent: bool) -> tuple[State, Re
         cut_off: What it is if it was not sent.
         sent: Whether the platform may have it.
     """
-    why, hint = "it was interrupted", "look at the log; retry or discard it"
+    why, hint = "it was interrupted", "retry or discard it"
     if cut_off is State.STOPPED:
         why = STOPPED_SENDING if sent else STOPPED
         hint = tell_how_to_go_on(entry.batch_id)

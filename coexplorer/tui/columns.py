@@ -259,12 +259,14 @@ def build_row(
     star = FLIGHT if in_flight else UNSENT if unsent else STAR if row.favorite else " "
     pieces: list[Piece] = [(f"{mark} {star} ", Role.TEXT)]
     troubled = trouble_role(row)
+    # The state stands in the place of the type where it has no column of its own.
+    note = "" if any(column.id == "state" for column, _ in layout.columns) else trouble_note(row)
     for column, cells in layout.columns:
         text, role = column.text(row), column.role
         if column.id == "name":
             text = cut_middle(text, cells)
         text = fit(text, cells, right=column.right)
-        if column.id == "type" and (note := trouble_note(row)):
+        if column.id == "type" and note:
             text, role = fit(note, cells), troubled
         _append(pieces, text, role if role is not Role.TEXT or column.id != "name" else troubled)
         _append(pieces, " ", pieces[-1][1])

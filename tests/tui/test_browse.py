@@ -424,9 +424,10 @@ async def test_changes_are_shown_while_more_of_them_come(
 
         def is_shown() -> bool:
             app.main.news.take(RowsChanged())  # faster than they are shown
-            return "both recordings" not in app.text()
+            text = app.text()
+            return "both recordings" not in text and "[1 All 7]" in text
 
-        await app.until(is_shown, "the archived asset gone")
+        await app.until(is_shown, "the archived asset gone, and the view's count less")
 
 
 async def test_back_returns_from_the_ends_of_the_list(

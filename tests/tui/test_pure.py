@@ -370,3 +370,11 @@ def test_details_tell_of_runs_and_transfers_in_words() -> None:
     assert told["not moved"] == "NoSuchBucket"
     assert told["novelty"] == "1"
     assert not {"app_parameters", "last_transferred", "transfer_error"} & told.keys()
+
+
+@pytest.mark.parametrize("state", ["draft", "failed"])
+def test_the_state_stands_in_for_the_type_only_without_a_column_of_its_own(state: str) -> None:
+    row = msgspec.structs.replace(make_row(1), state=state)
+    for chosen, words in (((), {state}), (("name", "type", "state"), {state, "dataset"})):
+        text = "".join(piece for piece, _ in build_row(row, build_layout(100, chosen)))
+        assert {word for word in ("draft", "failed", "dataset") if word in text} == words

@@ -30,6 +30,7 @@ class HeaderFeed:
         self.note = ""
         self._counts: dict[str, int] = {}
         self._told: tuple[str, ...] = ()
+        self._counting = self._again = False
 
     async def load(self) -> None:
         """Read the figures."""
@@ -58,6 +59,21 @@ class HeaderFeed:
             now_local=external.local_time(),
         )
         screen.header.show([line])
+
+    def follow_counts(self) -> None:
+        """Count again, after a pause; a stream of changes must not keep counts from being shown."""
+        self._again = True
+        if not self._counting:
+            self._counting = True
+            self._screen.start("counts", self._count_until_calm)
+
+    async def _count_until_calm(self) -> None:
+        try:
+            while self._again:
+                self._again = False
+                await self.load_counts()
+        finally:
+            self._counting = False
 
     async def load_counts(self, *, pause: bool = True) -> None:
         """Count what each view finds."""

@@ -136,4 +136,4 @@ class News:
         self._header.status = await self._library.status()
         self._feeds.list.load()
         self._screen.restart("details", self._feeds.details.load)
-        self._screen.restart("counts", self._header.load_counts)
+        self._header.follow_counts()
