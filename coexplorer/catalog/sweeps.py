@@ -74,6 +74,11 @@ class SyncState(msgspec.Struct, frozen=True):
     beat_at: float = 0.0
     gaps: Gaps = Gaps()
 
+    @property
+    def has_swept(self) -> bool:
+        """Whether a sweep has ended, complete or not."""
+        return self.total is not None
+
     def is_swept_by_other(self, owner: str, *, now: float) -> bool:
         """Tell whether somebody else sweeps, and has given a sign of life lately."""
         return self.sweeper not in {"", owner} and abs(now - self.beat_at) < STALE_AFTER_S

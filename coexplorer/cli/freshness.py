@@ -195,6 +195,7 @@ async def _tell_part(library: Library | Known) -> None:
     status = await library.status()
     if not status.complete:
         warn(f"this is about a part of the assets: {status.count_text} are known")
+        tell_hint("coexplorer sync asks the platform for the rest")
     for sentence in status.gaps:
         warn_once(sentence)
     if status.gaps or not status.complete:

@@ -187,9 +187,13 @@ def find_need(
     swept_at: float | None,
     refreshed_at: float | None,
     duration_s: float,
+    has_swept: bool,
     refresh_after_s: float = REFRESH_EVERY_S,
 ) -> Need:
     """Decide what to do about the catalog's age.
+
+    A look at the newest pages before any sweep, as the start of an id takes, leaves a catalog that
+    lacks nearly everything: that is never fresh.
 
     Where sweeps can't be complete (the platform's wall) refreshes keep it usable: another sweep,
     whenever somebody looks, would not get further.
@@ -199,9 +203,10 @@ def find_need(
         swept_at: Epoch seconds of the last complete sweep's end; None: there was none.
         refreshed_at: Epoch seconds of the last refresh; None: there was none.
         duration_s: Length of the last sweep.
+        has_swept: A sweep has ended, complete or not.
         refresh_after_s: Age from which the newest pages are read again.
     """
-    if swept_at is None and refreshed_at is None:
+    if not has_swept:
         return Need.SWEEP
     if swept_at is not None and not 0 <= now - swept_at < sweep_rest_s(duration_s):
         return Need.SWEEP

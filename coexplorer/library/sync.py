@@ -239,6 +239,7 @@ class Sync:
             swept_at=state.synced_at,
             refreshed_at=state.refreshed_at,
             duration_s=state.duration_s or 0.0,
+            has_swept=state.has_swept,
             refresh_after_s=max_age_s,
         )
 
@@ -351,7 +352,8 @@ class Sync:
             await anyio.sleep(_LOOK_EVERY_S)
             state = await run(catalog.sync_state)
             self._context.bus.publish(SyncProgressed("by another process", state.assets, 0))
-            if state.refreshed_at is not None and state.refreshed_at >= asked_at:
+            looked_at = state.refreshed_at if state.has_swept else None
+            if looked_at is not None and looked_at >= asked_at:
                 return await self._report(started, seen=0, removed=0, by_other=True)
         return None
 

@@ -4,7 +4,7 @@ import pytest
 
 from coexplorer.demo.asset import StoredAsset
 from tests.support.program import Program
-from tests.support.server import DERIVED, OLD, RAW, THEIRS
+from tests.support.server import DERIVED, OLD, RAW, SESSION, THEIRS
 
 WRITES = ("PUT", "PATCH", "DELETE")
 
@@ -39,6 +39,40 @@ def synced(program: Program) -> Program:
 def retag(program: Program, asset_id: str, *tags: str, **changes: object) -> None:
     """Let a colleague change an asset."""
     program.server.store.update(asset_id, tags=tags, **changes)
+
+
+@pytest.mark.parametrize("then", ["ls", "tags", "stats"])
+@pytest.mark.parametrize(
+    "first",
+    [
+        ("show", RAW[:8]),
+        ("uses", RAW[:8]),
+        ("edit", RAW[:8], "--add-tag", "x"),
+        ("share", RAW[:8], "--everyone", "viewer"),
+        ("attach", RAW[:8], "--onto", SESSION, "-y"),
+        ("show", "Zebrafish atlas"),
+        ("show", "no such asset"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_first_command_reads_is_not_taken_for_everything(
+    program: Program, first: tuple[str, ...], then: str
+) -> None:
+    """The start of an id is looked for on the newest pages: a part of all assets."""
+    program(*first)
+    done = program.ok(then, "-o", "json")
+    assert "a part of the assets" not in done.err
+    listed = set(program.ok("ls", "--all", "--ids").lines)
+    assert {RAW, DERIVED, OLD, THEIRS} <= listed
+    assert RAW in program.ok("ls", "is:mine", "--ids").lines
+
+
+def test_a_part_says_what_completes_it(program: Program) -> None:
+    program.ok("show", RAW[:8])
+    done = program("ls", "--offline")
+    assert done.code == 7
+    assert "a part of the assets: at least" in done.err
+    assert "coexplorer sync" in done.err
 
 
 @pytest.mark.parametrize(

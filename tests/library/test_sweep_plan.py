@@ -91,6 +91,15 @@ def test_age_asks_for_a_sweep_a_refresh_or_nothing(
             swept_at=None if swept_ago is None else NOW - swept_ago,
             refreshed_at=None if refreshed_ago is None else NOW - refreshed_ago,
             duration_s=duration_s,
+            has_swept=swept_ago is not None or refreshed_ago is not None,
         )
         is need
     )
+
+
+@pytest.mark.parametrize("refreshed_ago", [0, 10, 100, SWEEP_EVERY_S + 1])
+def test_a_look_at_the_newest_is_no_sweep(refreshed_ago: float) -> None:
+    need = find_need(
+        now=NOW, swept_at=None, refreshed_at=NOW - refreshed_ago, duration_s=0, has_swept=False
+    )
+    assert need is Need.SWEEP
