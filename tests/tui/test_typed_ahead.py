@@ -262,6 +262,22 @@ async def test_where_pastes_are_marked_all_else_is_keys(
         await app.until(lambda: app.stored(COMBINED).name == "two words", "the second name")
 
 
+@pytest.mark.parametrize(
+    "keys", ["pzz\t", "Nrzzz\t\t", "Azz\t", "izz\t", "+zz\t", ":zz\t", "/zz\t"]
+)
+async def test_a_tab_typed_ahead_of_its_choices_lets_go_of_the_keys(
+    server: DemoServer, settings: Settings, keys: str
+) -> None:
+    async with running_app(server, settings) as app:
+        app.send(b"\x1b[?2004;1$y")
+        await app.until(lambda: app.app.marks_pastes, "known")
+        app.burst(keys)
+        await app.until(lambda: getattr(app.app.focused, "takes_keys", False), "a field")
+        await app.until(lambda: not app.main.keys_wait, "keys go on")
+        await app.press("escape")
+        await app.until(lambda: not app.main.prompt.asking and not app.main.search.typing, "left")
+
+
 async def test_news_of_where_the_focus_was_opens_nothing(
     server: DemoServer, settings: Settings
 ) -> None:

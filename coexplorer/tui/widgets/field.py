@@ -170,8 +170,13 @@ class Field(Input):
     def _stop_waiting(self) -> None:
         self._waits = False
         if self._left:
-            self.post_message(FieldLeft(self._left))
-            self._left = 0
+            turn, self._left = self._left, 0
+            # Made in a turn of its own: whoever offers choices is the sender of what is made now,
+            # and a message goes up to its sender and no further (Textual).
+            self.call_later(self._tell_left, turn)
+
+    def _tell_left(self, turn: int) -> None:
+        self.post_message(FieldLeft(turn))
 
     def step_choice(self, by: int) -> None:
         """Highlight the next choice, or the one before."""
