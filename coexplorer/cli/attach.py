@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.carry_out import carry_out, plan_options
@@ -21,7 +23,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
-from coexplorer.errors import TimeIsUp
+from coexplorer.errors import PlatformTooOld, TimeIsUp
 
 if TYPE_CHECKING:
     from coexplorer.cli.targets import Targets
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from coexplorer.library.plans import Plan
     from coexplorer.library.results import BatchReport
     from coexplorer.library.workplaces import FoundWorkplace
+    from coexplorer.models import AssetId
 
 
 @click.command("attach")
@@ -131,12 +134,11 @@ def attached_command(invocation: Invocation, place: str | None, style: Format) -
 
     async def work(
         library: Library,
-    ) -> tuple[FoundWorkplace, Sequence[AttachedAsset], dict[str, str]]:
+    ) -> tuple[FoundWorkplace, Sequence[AttachedAsset], dict[AssetId, str]]:
         found = await _find(library, place)
         attached = await library.workplaces.attached(found.workplace)
-        nameless = [each.id for each in attached if not each.name]
-        records = await library.assets.records(nameless)
-        return found, attached, {each.asset.id: each.asset.name for each in records}
+        with Progress("reading the names"):
+            return found, attached, await library.workplaces.names(attached)
 
     found, attached, names = invocation.run(work)
     workplace = f"{found.workplace.kind}/{found.workplace.id}"
@@ -149,7 +151,7 @@ def attached_command(invocation: Invocation, place: str | None, style: Format) -
         return
     columns = [Column("ID"), Column("FOLDER", flexible=True), Column("NAME", flexible=True)]
     told = [
-        [each.id[:8], each.mount or "?", each.name or names.get(each.id) or "(name not known here)"]
+        [each.id[:8], each.mount or "?", names.get(each.id) or "(name not known here)"]
         for each in attached
     ]
     print_table(columns, told)
@@ -176,13 +178,22 @@ async def _plan(
     detach: bool = False,
     refresh: bool,
 ) -> Plan:
-    from coexplorer.library.attachments import Attaching
+    from coexplorer.library.attachments import Attaching, pick_attached
     from coexplorer.library.plans import Change
 
     found = await _find(library, place)
-    chosen = await choose_targets(library, targets, refresh=refresh, kept=False)
+    ids: list[AssetId] = []
+    if detach and targets.named:
+        # What is attached there needs no name, and may be nobody's to see any more.
+        with contextlib.suppress(PlatformTooOld):
+            attached = await library.workplaces.attached(found.workplace)
+            ids, rest = pick_attached(targets.named, attached)
+            targets = msgspec.structs.replace(targets, named=tuple(rest))
+    if not ids or targets.named:
+        chosen = await choose_targets(library, targets, refresh=refresh, kept=False)
+        ids = [*dict.fromkeys((*ids, *chosen.ids))]
     attaching = Attaching(found.workplace, found.title, detach, mount)
-    return await library.changes.plan(chosen.ids, Change(attaching=attaching))
+    return await library.changes.plan(ids, Change(attaching=attaching))
 
 
 def _carry_out(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+import anyio
 import msgspec
 
 from coexplorer.computations import AttachedAsset, Computation, Workplace, WorkplaceKind
@@ -18,12 +20,15 @@ from coexplorer.library.attachments import (
 from coexplorer.library.context import Context
 from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.validate import check_fields
-from coexplorer.models import AssetState, Record
+from coexplorer.models import Asset, AssetId, AssetState, Membership, Record
 
 UNSEEN = (
     "this platform (before 3.9) does not tell what is attached, so nobody can tell what is already"
 )
 """What is to be known before anything is attached there."""
+
+_MOST_ASKED: Final = 200
+_ASKED_FOR_S: Final = 10.0
 
 
 async def read_attached(context: Context, workplace: Workplace) -> tuple[AttachedAsset, ...] | None:
@@ -42,6 +47,21 @@ async def read_attached(context: Context, workplace: Workplace) -> tuple[Attache
         return await workplaces.attached(workplace)
     except PlatformTooOld:
         return None
+
+
+async def find_records(context: Context, ids: Sequence[AssetId]) -> dict[AssetId, Record]:
+    """Return what is known of attached assets, asking for a limited number of those that are not.
+
+    They are only asked for to have their names, so that no failure is raised, and nobody waits
+    long. One that its owner no longer shares is missing in the answer.
+    """
+    known = {record.asset.id: record for record in await context.records(ids)}
+    missing = [each for each in ids if each not in known][:_MOST_ASKED]
+    if not missing or context.offline:
+        return known
+    with anyio.move_on_after(_ASKED_FOR_S):
+        await context.fetch_many(missing)
+    return {record.asset.id: record for record in await context.records(ids)}
 
 
 async def may_attach(context: Context, workplace: Workplace) -> bool:
@@ -78,6 +98,21 @@ class AttachPlanner:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    async def plan_detach(self, ids: Sequence[AssetId], attaching: Attaching) -> Plan:
+        """Say what becomes of each asset, also of those that this user can't see any more.
+
+        Raises:
+            Refused: Nothing can be detached there.
+            ApiError: The platform can't be asked what is attached.
+        """
+        known = await find_records(self._context, ids)
+        nameless = Membership()
+        records = [
+            known.get(each) or Record(Asset(id=each, name=""), nameless, 0.0)
+            for each in dict.fromkeys(ids)
+        ]
+        return await self.plan(records, attaching)
 
     async def plan(self, records: Sequence[Record], attaching: Attaching) -> Plan:
         """Say what becomes of each asset.
@@ -121,8 +156,9 @@ def _plan_one(
     taken: dict[str, str],
 ) -> PlanItem:
     asset, key = record.asset, key_of(attaching.workplace)
-    item = PlanItem(asset.id, asset.name, attaching.action, asset.fields, asset.fields)
     present = find_attached(attached or (), asset.id)
+    name = asset.name or (present.name if present is not None else "") or asset.id[:8]
+    item = PlanItem(asset.id, name, attaching.action, asset.fields, asset.fields)
     if attaching.detach:
         if present is None and attached is not None:
             return msgspec.structs.replace(item, reason="not attached", needless=True)

@@ -9,7 +9,9 @@ import msgspec
 
 from coexplorer.computations import MOST_AT_ONCE, AttachedAsset, Workplace, WorkplaceKind
 from coexplorer.library.entries import Action, Entry
+from coexplorer.library.named_assets import Named
 from coexplorer.models import AssetId, AssetState, Record
+from coexplorer.query.ids import SHORTEST
 
 NO_MOUNT: Final = "it has no mount folder: give --mount"
 """Why an asset can't be attached: there is no folder for its files."""
@@ -118,3 +120,29 @@ def find_obstacle(record: Record, mount: str, taken: dict[str, str]) -> str:
 def find_attached(attached: Sequence[AttachedAsset], asset_id: AssetId) -> AttachedAsset | None:
     """Return what is said of an asset among what is attached; None: it is not."""
     return next((each for each in attached if each.id == asset_id), None)
+
+
+def pick_attached(
+    named: Iterable[Named], attached: Sequence[AttachedAsset]
+) -> tuple[list[AssetId], list[Named]]:
+    """Return the assets that are meant among what is attached, and what names none of these.
+
+    A workplace knows the ids of what is attached to it, also of assets that this user can't see any
+    more. One is meant by its id or the start of it, if that fits no other one there.
+
+    Args:
+        named: What was given.
+        attached: What is attached.
+    """
+    picked: dict[AssetId, None] = {}
+    rest = []
+    for each in named:
+        texts = [text.lower() for text in each.spellings if len(text) >= SHORTEST]
+        fitting = {
+            there.id for there in attached if any(there.id.startswith(text) for text in texts)
+        }
+        if len(fitting) == 1:
+            picked |= dict.fromkeys(fitting)
+        else:
+            rest.append(each)
+    return list(picked), rest

@@ -96,6 +96,8 @@ class Bulk:
         look: bool = True,
     ) -> Plan:
         """See `Changes.plan`."""
+        if change.attaching is not None and change.attaching.detach and (ids := _only_ids(target)):
+            return await AttachPlanner(self._context).plan_detach(ids, change.attaching)
         records = await self._load(target)
         if isinstance(target, Query | str):
             query = parse_query(target) if isinstance(target, str) else target
@@ -403,6 +405,14 @@ class Bulk:
             noted = [await self._context.run(read, entry.id) for entry in entries]
             outcome = read_outcome([entry for entry in noted if entry is not None])
             return msgspec.structs.replace(outcome, error=error)
+
+
+def _only_ids(target: Query | str | Sequence[AssetId] | Sequence[Record]) -> list[AssetId]:
+    """Return the ids that a target is; none if it is anything else (pure)."""
+    if isinstance(target, Query | str):
+        return []
+    ids = [each for each in target if not isinstance(each, Record)]
+    return ids if len(ids) == len(target) else []
 
 
 def _tell_needless(plan: Plan) -> BatchReport:

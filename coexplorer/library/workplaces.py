@@ -206,6 +206,19 @@ class WorkplaceFinder:
         """Return what is attached to a workplace now; of a computation, what was at its start."""
         return await (await self._context.client()).workplaces.attached(workplace)
 
+    async def names(self, attached: Sequence[AttachedAsset]) -> dict[AssetId, str]:
+        """Return the names of attached assets, as far as they can be found in a few seconds.
+
+        Asks for a limited number of those that neither the platform named nor the catalog knows;
+        never raises for that.
+        """
+        from coexplorer.library.attach_plans import find_records  # noqa: PLC0415 - lists need none
+
+        names = {each.id: each.name for each in attached if each.name}
+        nameless = [each.id for each in attached if not each.name]
+        found = await find_records(self._context, nameless)
+        return names | {key: record.asset.name for key, record in found.items()}
+
     async def uses(
         self,
         ids: Sequence[AssetId],

@@ -178,3 +178,45 @@ def test_a_create_that_was_not_made_is_not_offered_to_be_sent_again(program: Pro
     again = program("retry", "--batch", "1")
     assert (again.code, "its asset was not made" in again.err) == (5, True)
     assert "--refused" not in again.err
+
+
+@pytest.mark.parametrize("how", ["list", "whole", "start", "json"])
+@pytest.mark.parametrize("place", [SESSION, MY_CAPSULE])
+def test_what_its_owner_no_longer_shares_is_detached(
+    program: Program, place: str, how: str
+) -> None:
+    program.ok("attach", VIEWED, DERIVED, "--onto", place, "-y")
+    program.server.store.update(VIEWED, roles={}, everyone="none")
+    assert program("show", VIEWED).code == 4
+    style = "json" if how == "json" else "ids"
+    listed = program.ok("attached", place, "-o", style).out
+    assert VIEWED in listed
+    if how in ("list", "json"):
+        done = program.ok("detach", "-", "-y", "--from", place, stdin=listed)
+        assert "detached 3 assets" in done.out
+    else:
+        done = program.ok("detach", VIEWED if how == "whole" else VIEWED[:8], "--from", place)
+        assert VIEWED[:8] in done.out or "RNA-seq" in done.out
+    left = program.ok("attached", place, "-o", "ids").lines
+    assert VIEWED not in left
+    assert (left == []) is (how in ("list", "json"))
+    assert program("detach", "0badf00d-0000-4000-8000-000000000000", "--from", place).code == 4
+
+
+def test_the_first_command_of_all_names_what_is_attached(shell: Program) -> None:
+    """The platform does not name the assets of a computation."""
+    table = shell.ok("attached")
+    assert "ecephys_655019_2023-04-03_18-17-07" in table.out
+    assert "not known" not in table.out
+    assert len(shell.server.requests("GET", "*/data_assets/*")) == 1
+    shell.ok("attached")
+    assert len(shell.server.requests("GET", "*/data_assets/*")) == 1
+    shell.server.store.update(VIEWED, roles={}, everyone="none")
+    rule = shell.server.faults.add(403, "GET", "data_assets/*")
+    here = shell.server.store.workshop.find_computation(SESSION)
+    assert here is not None
+    shell.server.store.workshop.update_computation(
+        SESSION, data_assets=(*here.data_assets, replace(here.data_assets[0], id=VIEWED))
+    )
+    assert "(name not known here)" in shell.ok("attached").out
+    shell.server.faults.remove(rule)
