@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     shell_complete=complete_workplaces,
     help="A capsule, a pipeline or a workstation, by name or id; else this workstation.",
 )
-@click.option("--mount", type=TEXT, metavar="FOLDER", help="The folder there, of one asset.")
+@click.option("--mount", metavar="FOLDER", help="The folder there, of one asset.")
 @click.option("--wait", "waits", is_flag=True, help="Wait until the files are there.")
 @plan_options
 @timeout_option
@@ -135,7 +135,7 @@ def attached_command(invocation: Invocation, place: str | None, style: Format) -
     async def work(
         library: Library,
     ) -> tuple[FoundWorkplace, Sequence[AttachedAsset], dict[AssetId, str]]:
-        found = await _find(library, place)
+        found = await _find(library, place, to_list=True)
         attached = await library.workplaces.attached(found.workplace)
         with Progress("reading the names"):
             return found, attached, await library.workplaces.names(attached)
@@ -158,10 +158,10 @@ def attached_command(invocation: Invocation, place: str | None, style: Format) -
     print_line(f"{plural(len(rows), 'asset')} attached to {found.title}")
 
 
-async def _find(library: Library, place: str | None) -> FoundWorkplace:
+async def _find(library: Library, place: str | None, *, to_list: bool = False) -> FoundWorkplace:
     """Return the workplace that is meant, and say so where it is not the one that was named."""
     if place is None:
-        return await library.workplaces.find_here()
+        return await library.workplaces.find_here(to_list=to_list)
     named = await library.workplaces.find(place)
     found = await library.workplaces.find_session(named)
     if found.workplace != named.workplace:

@@ -17,7 +17,7 @@ from coexplorer.cli.narration import ask_secret
 from coexplorer.cli.targets import find_targets, read_targets
 from coexplorer.cli.values import NUMBER, FilledPath
 from coexplorer.computations import WorkplaceKind
-from coexplorer.errors import ConfigError, FileTrouble, NotFound, Refused
+from coexplorer.errors import ConfigError, FileTrouble, InvalidField, NotFound, Refused
 from coexplorer.models import (
     AwsSource,
     CombinedSource,
@@ -267,9 +267,12 @@ async def _find_session(library: Library, text: str | None) -> str:
         Refused: There is none.
         NotFound: No workstation of theirs runs in the capsule.
     """
+    from coexplorer.library.workplaces import SINCE_SESSIONS, telling_since
+
     if text is None:
         return (await library.workplaces.find_here()).workplace.id
-    found = await library.workplaces.find(text)
+    with telling_since(SINCE_SESSIONS):
+        found = await library.workplaces.find(text)
     session = await library.workplaces.find_session(found)
     if session.workplace.kind is not WorkplaceKind.COMPUTATION:
         raise NotFound(f"no workstation of yours runs in {found.title}", hint="start it there")
@@ -308,11 +311,12 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _read_target(given: SourceOptions) -> S3Target:
-    text = (given.target or "").strip().removeprefix("s3://").strip("/")
-    bucket, _, prefix = text.partition("/")
-    if not bucket or ":" in bucket:
-        raise click.UsageError(f"--target: expected s3://BUCKET/PREFIX, not {given.target!r}")
-    return S3Target(bucket, prefix, given.target_endpoint or "")
+    from coexplorer.library.transfer_target import parse_target
+
+    try:
+        return parse_target(given.target or "", given.target_endpoint or "")
+    except InvalidField as error:
+        raise click.UsageError(f"--target: {error.reason}") from None
 
 
 def _read_assets(assets: tuple[str, ...]) -> Targets | None:

@@ -112,6 +112,8 @@ def run_command(
     started: list[Computation] = []
 
     async def work(library: Library) -> None:
+        import anyio
+
         place = await find_runnable(library, capsule)
         inputs = () if targets is None else await find_targets(library, targets)
         new = NewRun(
@@ -123,7 +125,9 @@ def run_command(
         )
         started.append(await library.runs.start(new))
         if waits:
-            await _watch(library, started)
+            # Out of time, it is not looked at again: what was cut off says what is known.
+            with anyio.move_on_after(None if deadline is None else deadline.left_s):
+                await _watch(library, started)
 
     if deadline is not None:
         deadline.doing = lambda: (
@@ -139,6 +143,9 @@ def run_command(
         leave(exits.TIMED_OUT)
     run = started[-1]
     _print([run], {}, style, columns)
+    if waits and deadline is not None and not run.is_over:
+        warn(deadline.sentence)
+        leave(exits.TIMED_OUT)
     if run.is_over and not run.succeeded:
         code = f" with exit code {run.exit_code}" if run.exit_code else ""
         warn(f"{run.name or run.id} ended as {run.end_status or run.state}{code}")

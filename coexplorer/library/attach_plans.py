@@ -125,22 +125,39 @@ class AttachPlanner:
         if attaching.mount and len(records) > 1:
             raise Refused(
                 "one mount folder is given for several assets",
-                hint="attach them one by one, or each in its own folder",
+                hint="attach them one at a time, each with a --mount of its own; or leave it out",
             )
         attached = await read_attached(self._context, attaching.workplace)
         if not attaching.detach:
             records = [await self._look_at_draft(record) for record in records]
-        taken = {each.mount: each.name or each.id[:8] for each in attached or () if each.mount}
+        taken = await self._name_taken(attached or (), records, attaching)
+        wanted: dict[str, str] = {}
         key = key_of(attaching.workplace)
         items = []
         for record in records:
-            item = _plan_one(record, attaching, attached, taken)
+            item = _plan_one(record, attaching, attached, taken=taken, wanted=wanted)
             if item.roles and (mount := item.roles[key]):
-                taken[mount] = record.asset.name
+                wanted[mount] = _tell(record.asset.name, record.asset.id)
             items.append(item)
         caution = UNSEEN if attached is None else ""
         where = f"{'from' if attaching.detach else 'to'} {attaching.title}"
         return Plan(attaching.told, tuple(items), caution=caution, where=where)
+
+    async def _name_taken(
+        self, attached: Sequence[AttachedAsset], records: Sequence[Record], attaching: Attaching
+    ) -> dict[str, str]:
+        """Return which asset has each folder; the platform does not name those of a computation."""
+        meant = {attaching.mount or record.asset.mount for record in records}
+        nameless = [each.id for each in attached if not each.name and each.mount in meant]
+        if attaching.detach:
+            nameless = []
+        known = await find_records(self._context, nameless)
+        names = {key: record.asset.name for key, record in known.items()}
+        return {
+            each.mount: _tell(each.name or names.get(each.id, ""), each.id)
+            for each in attached
+            if each.mount
+        }
 
     async def _look_at_draft(self, record: Record) -> Record:
         """Read what was a draft again: it may be ready by now."""
@@ -149,11 +166,17 @@ class AttachPlanner:
         return await self._context.fetch(record.asset.id)
 
 
+def _tell(name: str, asset_id: AssetId) -> str:
+    return f"{name} ({asset_id[:8]})" if name else asset_id[:8]
+
+
 def _plan_one(
     record: Record,
     attaching: Attaching,
     attached: Sequence[AttachedAsset] | None,
+    *,
     taken: dict[str, str],
+    wanted: dict[str, str],
 ) -> PlanItem:
     asset, key = record.asset, key_of(attaching.workplace)
     present = find_attached(attached or (), asset.id)
@@ -175,6 +198,6 @@ def _plan_one(
         named = replace_values(asset.fields, {"mount": attaching.mount})
         check_fields(named, only=("mount",))
     mount = attaching.mount or asset.mount or ""
-    if reason := find_obstacle(record, mount, taken):
+    if reason := find_obstacle(record, mount, taken, wanted):
         return msgspec.structs.replace(item, reason=reason)
     return msgspec.structs.replace(item, roles={key: mount})

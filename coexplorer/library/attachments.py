@@ -13,7 +13,8 @@ from coexplorer.library.named_assets import Named
 from coexplorer.models import AssetId, AssetState, Record
 from coexplorer.query.ids import SHORTEST
 
-NO_MOUNT: Final = "it has no mount folder: give --mount"
+_ALONE: Final = "attach it alone, with --mount FOLDER"
+NO_MOUNT: Final = f"it has no mount folder: {_ALONE}"
 """Why an asset can't be attached: there is no folder for its files."""
 
 
@@ -95,13 +96,14 @@ def split_loads(entries: Iterable[Entry]) -> list[list[Entry]]:
     ]
 
 
-def find_obstacle(record: Record, mount: str, taken: dict[str, str]) -> str:
+def find_obstacle(record: Record, mount: str, taken: dict[str, str], wanted: dict[str, str]) -> str:
     """Say why an asset can't be attached; empty: it can.
 
     Args:
         record: The asset.
         mount: Its folder there.
         taken: By folder, the asset that has it.
+        wanted: By folder, the asset that is to be attached there with this one.
     """
     asset = record.asset
     if asset.state == AssetState.DRAFT:
@@ -112,9 +114,10 @@ def find_obstacle(record: Record, mount: str, taken: dict[str, str]) -> str:
         return "it is archived: unarchive it first"
     if not mount:
         return NO_MOUNT
-    if mount in taken:
-        return f"its folder {mount!r} is taken there by {taken[mount]}: attach it with another one"
-    return ""
+    other = f"taken there by {taken[mount]}" if mount in taken else ""
+    if not other and mount in wanted:
+        other = f"also wanted by {wanted[mount]}"
+    return f"its folder {mount!r} is {other}: {_ALONE}" if other else ""
 
 
 def find_attached(attached: Sequence[AttachedAsset], asset_id: AssetId) -> AttachedAsset | None:

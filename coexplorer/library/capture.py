@@ -246,6 +246,11 @@ class CaptureChecks:
         if run.is_over:
             raise Refused(f"the workstation {_name(run)} has ended, and its files with it")
         if run.id != self._here or not self._root.is_dir():
+            if not source.path.startswith("/"):
+                raise Refused(
+                    f"nobody can tell from here which folder of {_name(run)} {source.path!r} is",
+                    hint=f"give the whole path there, such as {CAPSULE_ROOT}/scratch/FOLDER",
+                )
             self._context.tell(
                 f"nobody can look from here whether {source.path!r} is in {_name(run)}:"
                 " if it is not, the asset will fail"

@@ -18,6 +18,8 @@ ID_MARK: Final = "{id}"
 MOVING: Final = "the platform has begun to move its files, and was not done yet"
 """`Entry.reason` of a transfer that the platform has taken."""
 
+_NEVER: Final = {*" :\\"}
+"""What no bucket's name has."""
 _TARGET, _ENDPOINT, _FORCE, _AGAIN = "storage", "endpoint", "force", "again"
 _TIME, _ERROR = "last_transferred", "transfer_error"
 
@@ -66,7 +68,7 @@ def parse_target(text: str, endpoint: str = "") -> S3Target:
     """
     scheme, _, place = text.strip().partition("://")
     bucket, _, prefix = place.rstrip("/").partition("/")
-    if scheme != "s3" or not bucket:
+    if scheme != "s3" or not bucket or not bucket.isprintable() or _NEVER & {*bucket}:
         raise InvalidField("target", f"expected s3://BUCKET/PREFIX, not {text[:80]!r}")
     return S3Target(bucket, prefix, endpoint.strip())
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -53,6 +53,8 @@ _LONGEST_TOLD: Final = 80
 _SINCE_ALL: Final = "2.18"
 """Before, the platform's API knows no capsules, pipelines and computations."""
 _SINCE_SEARCH: Final = "3.1"
+SINCE_SESSIONS: Final = "4.2"
+"""The first version that attaches to cloud workstations, and captures their folders."""
 
 
 class FoundWorkplace(msgspec.Struct, frozen=True):
@@ -102,12 +104,16 @@ class WorkplaceFinder:
         """The id of the computation that this program runs in; empty: it runs in none."""
         return find_session(self._environment)
 
-    async def find_here(self) -> FoundWorkplace:
+    async def find_here(self, *, to_list: bool = False) -> FoundWorkplace:
         """Return the workstation that this program runs in.
+
+        Args:
+            to_list: Nothing is attached to it or captured, which takes a newer platform.
 
         Raises:
             Refused: It runs in none.
             NotFound: The platform does not know it.
+            PlatformTooOld: It can't do that; says which version can.
         """
         session = self.here
         if not session:
@@ -121,9 +127,14 @@ class WorkplaceFinder:
                 hint="a workstation sets it itself; or name a capsule, a pipeline or a workstation",
             )
         try:
-            computation = await (await self._context.client()).workplaces.computation(session)
+            with telling_since(_SINCE_ALL if to_list else SINCE_SESSIONS):
+                client = await self._context.client()
+                try:
+                    computation = await client.workplaces.computation(session)
+                except NotFound:
+                    await self._ensure_not_legacy()
+                    raise
         except NotFound as error:
-            await self._ensure_not_legacy()
             raise NotFound(
                 f"the platform knows no workstation {session[:8]}, which {SESSION} names",
                 hint="it may be of another platform; coexplorer doctor shows which one is asked",
@@ -150,8 +161,8 @@ class WorkplaceFinder:
             await self._ensure_not_legacy()
         seen: dict[str, Capsule] = {}
         if text and not is_whole_id(text):
-            await self._ensure_not_legacy()
             try:
+                await self._ensure_not_legacy()
                 seen = await self._search(text)
             except PlatformTooOld as error:
                 if is_asset_id(text) and (found := await self._get(text)) is not None:
@@ -333,6 +344,19 @@ class WorkplaceFinder:
                     if read >= pages:
                         break
         return found
+
+
+@contextlib.contextmanager
+def telling_since(version: str) -> Iterator[None]:
+    """Say from which version of the platform on what is wanted works, and not only a part of it.
+
+    Raises:
+        PlatformTooOld: It was raised inside.
+    """
+    try:
+        yield
+    except PlatformTooOld as error:
+        raise tell_too_old(version, error.status) from None
 
 
 _TOO_OLD: Mapping[WorkplaceKind, tuple[type[PlatformTooOld], ...]] = {

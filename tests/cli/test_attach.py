@@ -102,6 +102,7 @@ def test_a_capsule_is_named_and_its_running_workstation_is_used(
         (("attach", RAW, "--onto", "Spike"), 4, "did you mean Spike sorting"),
         (("attach", RAW, DERIVED, "-y", "--onto", SESSION, "--mount", "x"), 5, "one mount folder"),
         (("attach", DERIVED, "--onto", SESSION, "--mount", "/a/../b"), 2, "mount"),
+        (("attach", DERIVED, "--onto", SESSION, "--mount", ""), 2, "it is empty; leave it out"),
         (("attach", "--onto", SESSION), 2, "which assets?"),
         (("detach", "no such asset", "--from", SESSION), 4, "there is no asset"),
     ],
@@ -128,7 +129,7 @@ def test_a_name_that_fits_two_an_asset_without_a_mount_and_an_old_platform(
     assert "twin" in two.err
     shell.server.store.update(DERIVED, mount="")
     bare = shell("attach", DERIVED)
-    assert (bare.code, "give --mount" in bare.err) == (5, True)
+    assert (bare.code, "attach it alone, with --mount FOLDER" in bare.err) == (5, True)
     shell.server.store.workshop.update_computation(SESSION, state="completed", end_status="x")
     over = shell("attach", VIEWED)
     assert (over.code, "is over" in over.err) == (5, True)
@@ -220,3 +221,36 @@ def test_the_first_command_of_all_names_what_is_attached(shell: Program) -> None
     )
     assert "(name not known here)" in shell.ok("attached").out
     shell.server.faults.remove(rule)
+
+
+def test_whose_folder_it_is_is_said_by_name(shell: Program) -> None:
+    shell.server.store.update(DERIVED, mount="reference")
+    both = shell("attach", DERIVED, VIEWED, "-y", "--dry-run")
+    assert "'reference' is also wanted by ecephys_655019_2023" in both.out
+    assert "taken there" not in both.out
+    shell.ok("attach", VIEWED)
+    refused = shell("attach", DERIVED)
+    assert f"is taken there by RNA-seq reference ({VIEWED[:8]})" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("args", "version"),
+    [
+        (("attach", RAW), "4.2"),
+        (("detach", RAW), "4.2"),
+        (("create", "x", "--from-workstation", "/f"), "4.2"),
+        (("create", "x", "--from-workstation", "/f", "--workstation", "Spike"), "4.2"),
+        (("attached",), "2.18"),
+        (("attach", RAW, "--onto", "Spike"), "3.1"),
+        (("attach", RAW, "--onto", MY_CAPSULE), "3.1"),
+        (("attach", RAW, "--onto", RAW), "2.18"),
+    ],
+    ids=str,
+)
+def test_an_old_platform_is_told_the_version_that_can_do_it(
+    legacy_program: Program, args: tuple[str, ...], version: str
+) -> None:
+    legacy_program.env["CO_COMPUTATION_ID"] = SESSION
+    done = legacy_program(*args)
+    assert done.code == 5, done
+    assert f"that takes version {version}" in " ".join(done.err.split())

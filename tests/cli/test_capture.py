@@ -60,6 +60,14 @@ def test_run_capture_tag_share_and_wait(program: Program) -> None:
         (("--bucket", "b", "--path", "p"), 2, "--path goes with --from-computation"),
         (("--bucket", "b", "--target", "s3://b"), 2, "--target goes with"),
         (("--from-computation", FINISHED, "--target", "s3://"), 2, "expected s3://BUCKET"),
+        (("--from-computation", FINISHED, "--target", "foo"), 2, "expected s3://BUCKET"),
+        (("--from-computation", FINISHED, "--target", "foo/bar"), 2, "expected s3://BUCKET"),
+        (("--from-computation", FINISHED, "--target", "s3:/foo/bar"), 2, "expected s3://BUCKET"),
+        (("--from-computation", FINISHED, "--target", "https://b/p"), 2, "expected s3://BUCKET"),
+        (("--from-computation", FINISHED, "--target", "s3://a b"), 2, "expected s3://BUCKET"),
+        (("--from-workstation", "f", "--workstation", SESSION), 5, "give the whole path"),
+        (("--from-workstation", "~/f", "--workstation", SESSION), 5, "give the whole path"),
+        (("--from-workstation", "../f", "--workstation", SESSION), 5, "give the whole path"),
         (("--from-computation", ""), 2, ""),
         (("--from-computation", FINISHED, "--path", ""), 2, ""),
         (("--from-computation", FINISHED, "--path", "no/such"), 4, "there is no 'no/such'"),
@@ -93,7 +101,7 @@ def test_a_folder_of_the_workstation_of_a_capsule_and_combined_assets(program: P
     )
     assert store.get(done.json[0]["id"]).type == "combined"
     where = ("--workstation", "Spike sorting", "--run-script", "code/plot.py")
-    done = program.ok("create", "figures", "--from-workstation", "figures", *where, "--json")
+    done = program.ok("create", "figures", "--from-workstation", "/figures", *where, "--json")
     provenance = store.get(done.json[0]["id"]).provenance
     assert provenance is not None
     assert (provenance.computation, provenance.run_script) == (SESSION, "code/plot.py")
@@ -118,3 +126,10 @@ def test_what_is_made_and_not_shared_says_so(program: Program) -> None:
     assert "x is made, but not shared as asked" in done.err
     stored = program.server.store.get(done.json[0]["id"])
     assert stored.everyone == "none"
+
+
+def test_a_run_that_is_waited_for_no_time_is_not_waited_for(program: Program) -> None:
+    done = program("run", "Spike sorting", "--wait", "--timeout", "0", "-o", "ids")
+    assert done.code == 11
+    for each in done.lines:
+        assert program.server.store.workshop.find_computation(each) is not None

@@ -100,7 +100,7 @@ async def test_a_plan_says_what_can_not_be_attached(library: Library, server: De
     shown = await plan(library, *ids)
     why = {item.asset_id: item.reason for item in shown.items}
     assert why[AssetId(THEIRS)] == NO_MOUNT
-    assert "is taken there by" in why[AssetId(VIEWED)]
+    assert "is also wanted by" in why[AssetId(VIEWED)]
     assert "archived" in why[AssetId(OLD)]
     assert "no files" in why[AssetId(FAILED)]
     assert "not ready" in why[AssetId(DRAFT)]
