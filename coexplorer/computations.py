@@ -134,6 +134,11 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in ended or bool(self.end_status)
 
     @property
+    def standing(self) -> str:
+        """How it stands, in a word: how it ended, if it has."""
+        return (self.end_status if self.is_over else "") or self.state or "unknown"
+
+    @property
     def succeeded(self) -> bool:
         """Whether it ended well, as far as the platform says."""
         well = self.end_status in ("", EndStatus.SUCCEEDED)

@@ -133,6 +133,15 @@ def plural(count: int, noun: str, nouns: str = "") -> str:
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
+def took_text(seconds: float | None) -> str:
+    """Return how long something took, as ``1:17`` or ``7:31:55``; empty when it is not known."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def size_text(size_bytes: int | None) -> str:
     """Return ``412 GB``, in at most three digits; ``?`` when it is not known."""
     if size_bytes is None:

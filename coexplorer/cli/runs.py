@@ -22,7 +22,7 @@ from coexplorer.cli.targets import find_targets, read_targets
 from coexplorer.cli.values import NUMBER
 from coexplorer.computations import Attachment, Computation, NewRun, RunParameter, WorkplaceKind
 from coexplorer.errors import Refused, TimeIsUp
-from coexplorer.text import clean
+from coexplorer.text import clean, took_text
 
 if TYPE_CHECKING:
     from coexplorer.computations import Workplace
@@ -200,28 +200,15 @@ def _print(
         [
             (
                 run.id,
-                clean(tell_run_state(run)),
+                clean(run.standing),
                 moment_text(run.created),
-                _tell_time(run.run_time_s),
+                took_text(run.run_time_s),
                 _tell_results(run, sizes.get(run.id)),
                 clean(run.name),
             )
             for run in runs
         ],
     )
-
-
-def tell_run_state(run: Computation) -> str:
-    """Return how a run stands, in a word: how it ended, if it has (pure)."""
-    return (run.end_status or run.state or "unknown") if run.is_over else run.state or "unknown"
-
-
-def _tell_time(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _tell_results(run: Computation, size: ResultsSize | None) -> str:

@@ -27,6 +27,7 @@ from coexplorer.errors import (
 )
 from coexplorer.library.context import Context
 from coexplorer.models import (
+    Asset,
     AssetSource,
     AssetState,
     AwsSource,
@@ -263,15 +264,23 @@ class CaptureChecks:
         records = {each.asset.id: each for each in await self._context.records(list(source.ids))}
         for part in dict.fromkeys(source.ids):
             record = records.get(part) or await self._context.fetch(part)
-            asset = record.asset
-            told = f"{asset.name} ({asset.id[:8]})"
-            if asset.source is None or not asset.source.external:
-                raise Refused(
-                    f"{told} can't be combined: it is not external",
-                    hint="only assets whose files stay outside can be: is:external finds them",
-                )
-            if asset.state != AssetState.READY:
-                raise Refused(f"{told} can't be combined: it is in state {asset.state}")
+            check_part(record.asset)
+
+
+def check_part(asset: Asset) -> None:
+    """Check that an asset can be combined with others (pure).
+
+    Raises:
+        Refused: It can't be, or not yet.
+    """
+    told = f"{asset.name} ({asset.id[:8]})"
+    if asset.source is None or not asset.source.external:
+        raise Refused(
+            f"{told} can't be combined: it is not external",
+            hint="only assets whose files stay outside can be: is:external finds them",
+        )
+    if asset.state != AssetState.READY:
+        raise Refused(f"{told} can't be combined: it is in state {asset.state}")
 
 
 def check_run(run: Computation, *, failed_too: bool = False) -> None:

@@ -4,12 +4,14 @@ import pytest
 from textual.containers import VerticalScroll
 
 from coexplorer.config import Settings
+from coexplorer.demo.asset import Bucket
 from coexplorer.demo.buckets import SAMPLE_PREFIX, SAMPLE_PUBLIC, ensure_sample_buckets
 from coexplorer.demo.server import DemoServer
+from coexplorer.models import AssetId
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.widgets.field import Field
 from coexplorer.tui.widgets.form import Toggle
-from tests.support.server import OUTSIDE
+from tests.support.server import DRAFT, OUTSIDE, RAW, THEIRS
 from tests.support.tui import Running, running_app
 
 
@@ -326,11 +328,72 @@ async def test_the_results_of_a_run_are_captured_and_shared(
     assert (made.type, made.everyone) == ("result", "viewer")
 
 
-async def test_a_source_that_is_not_there_is_said_and_opens_no_form(
+async def until_told(app: Running, text: str) -> None:
+    """Wait for a notice, however its lines are broken."""
+    notices = app.app.notices
+    await app.until(lambda: any(text in told for _, told in notices), f"{text!r} told")
+
+
+async def test_what_an_asset_can_not_be_made_from_says_why_and_the_question_stays(
     server: DemoServer, settings: Settings
 ) -> None:
     async with running_app(server, settings) as app:
-        for key, told in (("w", "this is no cloud workstation"), ("c", "combining takes two")):
-            await app.press("N", key)
-            await app.until_shown(told)
-            assert "New asset from" not in app.text()
+        await app.press("N")
+        await app.until_shown("new asset from", "this is no cloud workstation", "0 assets marked")
+        for key, told in (("w", "CO_COMPUTATION_ID is not set"), ("c", "combining takes two")):
+            await app.press(key)
+            await until_told(app, told)
+            assert app.main.prompt.asking
+        await app.press("down", "down", "enter")
+        await app.settle()
+        assert app.main.prompt.asking
+        await app.press("r")
+        await app.until_shown("results of which capsule or pipeline?", "Spike sorting")
+        app.burst("Edited\r")
+        await until_told(app, "has no runs yet")
+        await app.until_shown("results of which capsule or pipeline?")
+        app.burst("spike\r")
+        await app.until_shown("which run?", "failed, no results", "1:17", "running, no results yet")
+        lines = [line.split()[-1] for line in app.text().splitlines() if "Run 4" in line]
+        assert len(lines) == 4
+        assert app.text().index("Run 42") < app.text().index("Run 43")
+        for number, told in (("43", "no results yet: it is running"), ("41", "nothing to capture")):
+            app.burst(f"\x15{number}\r")
+            await until_told(app, told)
+            assert "which run?" in app.text()
+        app.burst("\x1542\r")
+        await app.until_shown("New asset from run Run 42")
+
+
+async def mark(app: Running, *ids: str) -> None:
+    """Mark assets."""
+    app.main.state.marked.add(await app.library.assets.rows([AssetId(each) for each in ids]))
+    app.main.show_marks()
+
+
+@pytest.mark.parametrize(
+    ("marked", "told"), [(DRAFT, "it is in state draft"), (RAW, "it is not external")]
+)
+async def test_what_cannot_be_combined_is_said_before_the_form_and_no_key_acts_on_the_list(
+    server: DemoServer, settings: Settings, marked: str, told: str
+) -> None:
+    if marked == DRAFT:
+        server.store.update(DRAFT, source=Bucket(bucket="open-data", external=True))
+    async with running_app(server, settings) as app:
+        await mark(app, OUTSIDE, marked)
+        app.burst("Nccaptured by app\r")
+        await until_told(app, f"can't be combined: {told}")
+        app.burst("a")  # goes on without a pause
+        await app.settle()
+        assert app.app.screen is app.main
+        assert not app.main.prompt.asking
+    assert not server.requests("PATCH")
+    assert not server.requests("POST", "*/data_assets")
+
+
+async def test_the_form_names_what_it_combines(server: DemoServer, settings: Settings) -> None:
+    server.store.update(THEIRS, source=Bucket(bucket="open-data", external=True))
+    async with running_app(server, settings) as app:
+        await mark(app, OUTSIDE, THEIRS)
+        await app.press("N", "c")
+        await app.until_shown("New asset from 2 assets", "combines", "open data", "atlas")

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import events
@@ -190,6 +191,12 @@ class CommandScreen(TerminalScreen[Result]):
         burst = find_burst(opener)
         if burst is not None:
             burst.dropped = True
+
+    def _refuse_held(self) -> None:
+        """Drop what was typed behind an answer that led to nothing: it was for what comes next."""
+        self._held.clear()
+        # What is still on its way follows without a pause.
+        self._refused_at = monotonic()
 
     def _drop_refused(self, event: events.Key, *, typing: bool) -> bool:
         """Tell whether a key follows, without a pause, one that opened nothing."""
@@ -404,7 +411,7 @@ class CommandScreen(TerminalScreen[Result]):
             self._opening += 1
             self.hold_keys(OPEN)
         if inspect.iscoroutinefunction(handler):
-            work = partial(self._open, handler, opener if command.types else None, self._opening)
+            work = partial(self._open, handler, command, opener, self._opening)
             self.begin(command_id, work if command.opens else handler)
             return
         handler()
@@ -461,14 +468,21 @@ class CommandScreen(TerminalScreen[Result]):
         if opening == self._opening:
             await self.release_keys(OPEN)
 
-    async def _open(self, work: Work, opener: events.Key | None, opening: int) -> None:
+    async def _open(
+        self, work: Work, command: Command, opener: events.Key | None, opening: int
+    ) -> None:
         """Let keys go on once something is open; what nothing opened for is dropped."""
         before = self._openings
         try:
             await work()
+        except CoexplorerError:
+            # A question was answered, and what the answer was to open does not come.
+            if command.types and opening == self._opening and OPEN in self._holds:
+                self._refuse_held()
+            raise
         finally:
             typing = getattr(self.focused, "takes_keys", False)
-            if self._openings == before and self.is_current and not typing:
+            if command.types and self._openings == before and self.is_current and not typing:
                 self._refuse_rest(opener)
             # What is open may have been closed again by keys, and another key have opened more,
             # while this was still at work.

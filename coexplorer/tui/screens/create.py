@@ -41,7 +41,7 @@ from coexplorer.models import (
     WorkstationSource,
 )
 from coexplorer.sharing import SharingChange, parse_changes
-from coexplorer.text import clean
+from coexplorer.text import clean, fit
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
@@ -63,6 +63,8 @@ from coexplorer.written import join_lines, trim, unwrap
 MOST_TAGS = 20
 ROWS_OF_NOTICES = 3
 """Rows above the form that stay free: what is said must not cover it."""
+_MOST_PARTS = 5
+"""Names of what is combined that the form shows."""
 
 _PATH_LABELS = {"run": "only this part", "workstation": "folder of it"}
 
@@ -79,6 +81,7 @@ class CreateScreen(CommandScreen[Record | None]):
     CreateScreen VerticalScroll { height: auto; scrollbar-size: 1 1; scrollbar-size-horizontal: 0; }
     CreateScreen #metadata { height: auto; }
     CreateScreen .note { height: 1; }
+    CreateScreen #parts { height: auto; }
     CreateScreen #told { height: auto; max-height: 4; }
     """
 
@@ -131,6 +134,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._path = field("path", _PATH_LABELS.get(self._from.kind, "folder"))
         self._failed = toggle("failed", "even if the run has failed")
         self._sharing = field("sharing", "share with")
+        self._parts = Lines(id="parts")
         self._told = Lines(id="told")
         self._mistakes = Mistakes(self._find_mistake, self._text_of, indent=LABEL_CELLS)
         self._warned: tuple[str, ...] = ()
@@ -152,6 +156,7 @@ class CreateScreen(CommandScreen[Record | None]):
                     yield part
                     if isinstance(part, FormField):
                         yield self._mistakes.add(part.field.field_name)
+                yield self._parts
                 yield self._metadata
                 yield self._sharing
                 yield self._mistakes.add("sharing")
@@ -185,6 +190,8 @@ class CreateScreen(CommandScreen[Record | None]):
         self._rows["tags"].field.use_choices(self._choices)
         self._go_to(self._first)
         self._show_keys()
+        if self._from.ids:
+            self.start("parts", self._load_parts)
         self.start("tags", self._load_tags)
         self.start("metadata", self._load_keys)
 
@@ -217,6 +224,21 @@ class CreateScreen(CommandScreen[Record | None]):
 
     async def _load_tags(self) -> None:
         self._tags = [tag for tag, _ in await self._library.assets.tag_counts()]
+
+    async def _load_parts(self) -> None:
+        """Name what is combined."""
+        records = await self._library.assets.records(self._from.ids)
+        names = [clean(each.asset.name) for each in records[:_MOST_PARTS]]
+        if left := len(self._from.ids) - len(names):
+            names.append(f"and {left:,} more")
+        heads = ["combines", *[""] * len(names)]
+        self._parts.show(
+            [
+                ((fit(f" {head}", LABEL_CELLS), Role.LABEL), (name, Role.TEXT))
+                for head, name in zip(heads, names, strict=False)
+            ]
+        )
+        self.call_after_refresh(self._fit)
 
     async def _load_keys(self) -> None:
         """Add a row for each key of the custom metadata, as the deployment's schema has them."""

@@ -27,12 +27,14 @@ class Choice(msgspec.Struct, frozen=True):
         text: How it is shown; the value itself when empty.
         help: Said beside it.
         key: One key that chooses it in a menu.
+        reason: Why it can't be chosen, which is said to whoever tries; empty: it can.
     """
 
     value: str
     text: str = ""
     help: str = ""
     key: str = ""
+    reason: str = ""
 
 
 class Choices(Lines):
@@ -119,7 +121,7 @@ class Choices(Lines):
         pointer = "▸ " if at else "  "
         key = f"{choice.key}  " if choice.key else ""
         text = clean(choice.text or choice.value)
-        role = Role.ACCENT if at else Role.TEXT
+        role = Role.DIM if choice.reason else Role.ACCENT if at else Role.TEXT
         if not choice.help or cells < 50:  # noqa: PLR2004  no room for two columns
             return ((fit(f"  {pointer}{key}{text}", cells), role),)
         half = min(44, cells // 2)

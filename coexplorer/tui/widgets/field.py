@@ -183,12 +183,16 @@ class Field(Input):
         if self._choices is not None:
             self._choices.step(by)
 
-    def take(self, choice: Choice) -> None:
-        """Put a choice in its place in the text."""
+    def take(self, choice: Choice) -> bool:
+        """Put a choice in its place in the text, or say why it can't be chosen; tell whether."""
+        if choice.reason:
+            self.post_message(TextRefused(choice.reason))
+            return False
         start, end = self._span
         self.value = self.value[:start] + choice.value + self.value[end:]
         self.cursor_position = start + len(choice.value)
         self.offer(())
+        return True
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell what was typed."""
@@ -211,9 +215,9 @@ class Field(Input):
             case "tab" | "shift+tab":
                 self._press_tab(back=event.key == "shift+tab")
             case "enter":
-                if choices is not None and choices.chosen is not None and self._is_fresh:
-                    self.take(choices.chosen)
-                self.post_message(TextEntered(self.field_name, self.value))
+                chosen = choices.chosen if choices is not None and self._is_fresh else None
+                if chosen is None or self.take(chosen):
+                    self.post_message(TextEntered(self.field_name, self.value))
             case "escape" if self.leaves:
                 self.post_message(TextAbandoned(self.field_name))
             case _ if await edit_at_once(self, _ACTIONS, event):

@@ -162,6 +162,13 @@ class Prompt(Vertical, can_focus=True):
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
+    def _take(self, choice: Choice) -> None:
+        """Answer with a choice, or say why it can't be chosen and go on asking."""
+        if choice.reason:
+            self.post_message(TextRefused(choice.reason))
+        else:
+            self._settle(choice.value)
+
     def on_field_left(self, event: FieldLeft) -> None:
         """What was typed after an answer waits until the question is gone."""
         if self._answer is not None and self._answer.done():
@@ -189,9 +196,13 @@ class Prompt(Vertical, can_focus=True):
         """Answer with the text."""
         event.stop()
         found = self._complete(event.text) if self._complete and self._first else ()
-        known = any(choice.value == event.text for choice in found)
-        # The field may have been left before its choices came.
-        self._settle(found[0].value if found and not known else event.text)
+        meant = next((each for each in found if each.value == event.text), None)
+        if meant is None and found:
+            meant = found[0]  # the field may have been left before its choices came
+        if meant is None:
+            self._settle(event.text)
+        else:
+            self._take(meant)
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Answer with nothing."""
@@ -201,7 +212,7 @@ class Prompt(Vertical, can_focus=True):
     def on_choices_clicked(self, event: Choices.Clicked) -> None:
         """A click chooses."""
         event.stop()
-        self._settle(event.choice.value)
+        self._take(event.choice)
 
     def on_key(self, event: events.Key) -> None:
         """Go through a menu."""
@@ -214,7 +225,7 @@ class Prompt(Vertical, can_focus=True):
             case "escape" | "ctrl+c":
                 self._settle(None)
             case "enter" if choices.chosen is not None:
-                self._settle(choices.chosen.value)
+                self._take(choices.chosen)
             case "down" | "tab" | "j":
                 choices.step(1)
             case "up" | "shift+tab" | "k":
@@ -222,7 +233,7 @@ class Prompt(Vertical, can_focus=True):
             case _:
                 found = [c for c in choices.choices if c.key and c.key == event.character]
                 if found:
-                    self._settle(found[0].value)
+                    self._take(found[0])
                 else:
                     self.post_message(TextRefused(self._tell_keys()))
 
