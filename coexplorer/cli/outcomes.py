@@ -115,8 +115,10 @@ def _tell_others(report: BatchReport) -> None:
         many = len(report.given_up)
         named = [f"{e.action} {e.asset_name} (entry {e.id})" for e in report.given_up[:_NAMED]]
         more = f" and {many - _NAMED:,} more" if many > _NAMED else ""
-        what = "one that was" if many == 1 else f"{many:,} that were"
-        warn(f"this change gives up {what} not sent: {', '.join(named)}{more}")
+        what = "one" if many == 1 else f"{many:,}"
+        warn(
+            f"this change gives up {what} that the platform does not have: {', '.join(named)}{more}"
+        )
     for entry in report.set_aside[:_MOST_TOLD]:
         warn(
             f"kept: a text of {entry.asset_name} that a mount could not save and nobody has read"

@@ -50,7 +50,7 @@ def describe_plan(plan: Plan, *, shown: int | None) -> list[str]:
         lines += [text for _, text in describe_losses(plan.losses)]
     for entry in plan.given_up:
         what = f"{entry.action} {clean(entry.asset_name)} (entry {entry.id})"
-        lines.append(f"this change gives up one that was not sent: {what}")
+        lines.append(f"this change gives up one that the platform does not have: {what}")
         if entry.base is not None and entry.mine is not None:
             lines += describe_change(entry.base, entry.mine)
     return [*lines, *([plan.caution] if plan.caution else []), _count_plan(plan)]

@@ -194,10 +194,12 @@ class Bulk:
     ) -> BatchReport:
         """See `Changes.apply`."""
         drafts = [draft for item in plan.items for draft in item.drafts()]
-        if drafts and all(draft.needless for draft in drafts):
+        attaches = bool(drafts) and drafts[0].action in ATTACHING
+        if drafts and (attaches or all(draft.needless for draft in drafts)) and not plan.todo:
             # It is kept only where it has the last word over what waits.
             kept = await self._context.run(self._context.journal.kept)
-            if {entry.asset_id for entry in kept}.isdisjoint(each.asset_id for each in drafts):
+            waiting = {entry.asset_id for entry in kept if (entry.action in ATTACHING) is attaches}
+            if waiting.isdisjoint(each.asset_id for each in drafts):
                 return _tell_needless(plan)
         return await self.start(drafts, plan.title, progress, stopping=stopping)
 
@@ -426,7 +428,7 @@ def _tell_needless(plan: Plan) -> BatchReport:
             action=item.action,
             state=State.SKIPPED,
             error=Refused(item.reason),
-            needless=True,
+            needless=item.needless,
         )
         for item in plan.items
     ]

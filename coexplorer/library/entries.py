@@ -161,12 +161,19 @@ class Purpose(StrEnum):
     REDO = "redo"
 
 
+_NOT_MADE = "not made"
 _TOLD = {State.PLANNED.value: "to be sent", State.INTENDED.value: "being sent"}
 
 
 def tell_outcome(outcome: str) -> str:
     """Return how a change ended in words, for every front end: ``given up`` for ``given_up``."""
     return _TOLD.get(outcome) or str(outcome).replace("_", " ")
+
+
+def tell_end(action: Action, outcome: str) -> str:
+    """Return the same of one change: an asset that was not created may be refused by nobody."""
+    not_made = action is Action.CREATE and outcome == State.REFUSED
+    return _NOT_MADE if not_made else tell_outcome(outcome)
 
 
 def _name_end(state: State, cause: Cause | None) -> str:
@@ -250,7 +257,7 @@ class Entry(msgspec.Struct, frozen=True):
     @property
     def told(self) -> str:
         """How it ended, in words: see `tell_outcome`."""
-        return tell_outcome(self.outcome)
+        return tell_end(self.action, self.outcome)
 
 
 def is_written_out(entry: Entry) -> bool:
@@ -353,6 +360,12 @@ class Batch(msgspec.Struct, frozen=True):
             state: count - self.given_up.get(state, 0) for state, count in self.counts.items()
         }
         counts["given up"] = sum(self.given_up.values())
+        creates = self.purpose is Purpose.DO and self.title.startswith("create ")
+        if creates and not counts.keys() & {State.APPLIED, State.DISCARDED}:
+            counts = {
+                _NOT_MADE if state == State.REFUSED else state: count
+                for state, count in counts.items()
+            }
         stopped = counts.pop(State.STOPPED, 0)
         words = ", ".join(
             f"{count:,} {tell_outcome(state)}" for state, count in counts.items() if count

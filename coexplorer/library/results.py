@@ -25,7 +25,7 @@ from coexplorer.library.entries import (
     Cause,
     Entry,
     State,
-    tell_outcome,
+    tell_end,
 )
 from coexplorer.library.transfer_target import MOVING, is_moving
 from coexplorer.models import Asset, AssetId, Relative
@@ -95,7 +95,7 @@ class EditResult(msgspec.Struct, frozen=True):
     @property
     def told(self) -> str:
         """How it ended, in words."""
-        return tell_outcome(self.outcome)
+        return tell_end(self.action, self.outcome)
 
     @property
     def is_restored(self) -> bool:

@@ -178,6 +178,9 @@ def test_a_create_that_was_not_made_is_not_offered_to_be_sent_again(program: Pro
     program("retry")
     again = program("retry", "--batch", "1")
     assert (again.code, "its asset was not made" in again.err) == (5, True)
+    log = program("log").out
+    assert "1 not made, 1 skipped" in log
+    assert "not made" in program("log", "1").out
     assert "--refused" not in again.err
 
 
@@ -254,3 +257,15 @@ def test_an_old_platform_is_told_the_version_that_can_do_it(
     done = legacy_program(*args)
     assert done.code == 5, done
     assert f"that takes version {version}" in " ".join(done.err.split())
+
+
+def test_what_does_nothing_leaves_nothing_in_the_log(shell: Program) -> None:
+    shell.server.store.update(VIEWED, mount="")
+    shell.ok("sync")
+    shell.ok("attach", DERIVED)
+    for _ in range(2):
+        shell.ok("attach", DERIVED, RAW, "-y")
+        mixed = shell("attach", DERIVED, RAW, VIEWED, "-y")
+        assert mixed.code != 0
+        assert "no mount folder" in mixed.err
+    assert [row["change"] for row in shell.ok("log", "-o", "json").json] == [1]

@@ -133,3 +133,13 @@ def test_a_run_that_is_waited_for_no_time_is_not_waited_for(program: Program) ->
     assert done.code == 11
     for each in done.lines:
         assert program.server.store.workshop.find_computation(each) is not None
+
+
+def test_an_undo_says_of_a_refused_sharing_that_the_platform_does_not_have_it(
+    program: Program,
+) -> None:
+    program.server.faults.add(400, "POST", "data_assets/*/permissions", times=1)
+    program("create", "x", "--from-computation", FINISHED, "--everyone", "viewer")
+    done = program("undo")
+    assert "gives up one that the platform does not have: share x" in done.err
+    assert "not sent" not in done.err

@@ -68,11 +68,11 @@ def test_the_last_command_wins(
     assert program(*first).code == 6
     if not second_is_down:
         server.start()
-        assert "gives up one that was not sent" in program.ok(*second).err
+        assert "gives up one that the platform does not have" in program.ok(*second).err
     else:
         done = program(*second)
         assert done.code == 6
-        assert "gives up one that was not sent" in done.err
+        assert "gives up one that the platform does not have" in done.err
         server.start()
     program.ok("retry")
     assert not is_there(server)
@@ -251,7 +251,10 @@ def test_an_undo_that_was_overtaken_is_no_failure_of_retry(program: Program) -> 
     program.server.stop()
     assert program("undo").code == 6
     program.server.start()
-    assert "gives up one that was not sent" not in program.ok("edit", RAW, "--name", "second").err
+    assert (
+        "gives up one that the platform does not have"
+        not in program.ok("edit", RAW, "--name", "second").err
+    )
     assert "changed second" in program.ok("retry").out
     raw = program.server.store.get(RAW)
     assert raw.name == "second"
@@ -261,7 +264,7 @@ def test_an_undo_that_was_overtaken_is_no_failure_of_retry(program: Program) -> 
     assert program("undo").code == 6
     program.server.start()
     assert (
-        "this change gives up one that was not sent: edit third"
+        "this change gives up one that the platform does not have: edit third"
         in program.ok("edit", RAW, "--name", "fourth").err
     )
     assert program.ok("retry").out == "nothing is waiting to be sent\n"
@@ -347,7 +350,7 @@ def test_undo_says_what_of_the_change_it_gave_up(program: Program) -> None:
     assert program("edit", "--query", "tag:ecephys", "--add-tag", "keep", "--yes").code == 7
     program.server.faults.clear()
     done = program.ok("undo")
-    assert "gives up one that was not sent: edit" in done.err
+    assert "gives up one that the platform does not have: edit" in done.err
     assert program.ok("retry").out == "nothing is waiting to be sent\n"
     assert "keep" not in program.server.store.get(DERIVED).tags
     assert "keep" not in program.server.store.get(RAW).tags
