@@ -34,6 +34,9 @@ WIDE_ENOUGH = 160
 """Cells from which they can sit beside it (design: tui.md, Screen)."""
 TWO_PANES = 20
 """Lines below which there is no room for list and details at once."""
+STILL_MARKED = "still marked"
+"""What is said about marks that stayed; it goes with the last one. No work has this name: when some
+ends well, what was said about it goes."""
 SIZES = ("small", "tall", "full", "hidden")
 
 
@@ -148,6 +151,8 @@ class Workbench(CommandScreen[None]):
     def show_marks(self) -> None:
         """Show what is marked."""
         self.rows.show_marks(frozenset(self.state.marked))
+        if not self.state.marked:
+            self.coexplorer.settle(STILL_MARKED)
         self.show_footer()
 
     async def drop_lost_marks(self) -> None:

@@ -12,6 +12,7 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.models import Asset, AssetId, Record, SourceBucket
 from coexplorer.tui import external
 from coexplorer.tui.actions.clipboard import build_texts
+from coexplorer.tui.app import CoexplorerApp
 from coexplorer.tui.command_registry import COMMANDS, get_command
 from coexplorer.tui.commands import MarkUse, Scope, Situation
 from tests.support.server import COMBINED, DRAFT, OUTSIDE, RAW
@@ -196,6 +197,25 @@ async def test_marks_stay_for_a_second_change_and_go_with_what_is_deleted(
         await app.press("escape")
         await app.until_gone("2 marked")
         assert not app.main.state.marked
+
+
+@pytest.mark.parametrize("keys", ["_", "kk  "])
+async def test_what_is_said_of_marks_is_gone_with_them(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, keys: str
+) -> None:
+    monkeypatch.setattr(CoexplorerApp, "NOTIFICATION_TIMEOUT", 600)
+    async with running_app(server, settings) as app:
+        await mark_two(app)
+        await app.press("+")
+        await app.type("new")
+        await app.press("enter")
+        await app.until_shown(" tag new: 2 assets")
+        await app.press("y")
+        await app.until_shown("2 done, 0 failed")
+        await app.press("escape")
+        await app.until_shown("still: _ unmarks them")
+        await app.type(keys)
+        await app.until_gone("still:")
 
 
 def test_many_are_copied_a_line_each_and_attached_by_one_snippet() -> None:

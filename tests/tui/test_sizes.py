@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import pytest
@@ -189,6 +189,28 @@ async def test_after_fields_the_details_are_as_the_size_wants_them(
         await app.press("escape")
         await app.until(lambda: app.main.state.editing is None, "left")
         assert app.main.size_name == "small"
+
+
+@pytest.mark.parametrize(("opens", "before"), [(("enter",), (200, 50)), ("zz", (120, 36))])
+async def test_details_that_were_opened_stay_open_whatever_becomes_of_the_size(
+    server: DemoServer, settings: Settings, opens: Sequence[str], before: tuple[int, int]
+) -> None:
+    async with running_app(server, settings, size=before) as app:
+        await app.press(*opens)
+        await app.until(lambda: app.main.size_name == "full", "full")
+        for size in ((80, 24), (60, 15), before):
+            await app.pilot.resize_terminal(*size)
+            await app.settle()
+            assert app.main.size_name == "full"
+            assert app.main.details.region.height >= size[1] - 6
+        assert app.app.focused is app.main.details
+        await app.press("+")
+        await app.until_shown("add tag")
+        await app.type("ke")
+        await app.pilot.resize_terminal(80, 24)
+        await app.type("ep")
+        await app.press("enter")
+        await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
 
 
 async def test_a_question_keeps_the_keys_when_the_size_changes(

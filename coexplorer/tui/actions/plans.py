@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from coexplorer.tui.keys import key_of
+from coexplorer.tui.workbench import STILL_MARKED
 
 if TYPE_CHECKING:
     from coexplorer.library.results import BatchReport
@@ -61,7 +62,8 @@ async def show_plan(screen: Workbench, shown: PlanScreen) -> BatchReport | None:
         await screen.drop_lost_marks()
         if any(result.asset_id in screen.state.marked for result in report.applied):
             many = screen.state.marked.describe()
-            screen.say(f"{many}, still: {key_of('mark.none')} unmarks them")
+            told = f"{many}, still: {key_of('mark.none')} unmarks them"
+            screen.say(told, about=STILL_MARKED)
     screen.feeds.list.load()
     await screen.feeds.load_status()
     return report

@@ -175,6 +175,9 @@ class MainScreen(Workbench):
         if self.state.editing is not None:
             # The fields stay, and keep the keys.
             self.show_size(self.choose_size_of_fields(self.state.editing))
+        elif self.size_name == "full":
+            # Somebody opened them to read; whoever has the keys keeps them.
+            self.show_size("full")
         else:
             self.set_size(self.choose_size())
         self.call_after_refresh(self._fit)
