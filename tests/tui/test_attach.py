@@ -42,9 +42,9 @@ async def test_marked_ones_are_attached_to_this_workstation_and_taken_back(
         await app.press("escape")
         await app.until_shown("mounted: 2 assets")
         await app.press("A")
-        await app.until_shown("attach to", "this workstation")
+        await app.until_shown("attach to", "this workstation", "attached already: detach")
         await app.press("enter")
-        await app.until_shown("already", "detach")
+        await app.until_shown("detach from workstation", "y do it")
         await app.press("escape")
         await app.press("u")
         await app.until_shown("undo: attach to workstation")
@@ -82,6 +82,17 @@ async def test_a_capsule_is_found_as_its_name_is_typed_and_detached_from(
         await app.until_shown("detach from capsule")
         await app.press("y")
         await app.until(lambda: in_capsule(app) == {RAW}, "detached")
+
+
+async def test_a_name_that_nothing_has_is_asked_for_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        app.burst("Anosuch\ra")
+        await app.until_shown("there is no capsule", "attach to")
+        await app.until_shown("attach to a")
+        await app.press("escape")
+    assert not server.requests("PATCH")
 
 
 def test_it_works_in_a_terminal(server: DemoServer) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from coexplorer.computations import Workplace, WorkplaceKind
+from coexplorer.errors import AmbiguousAsset, ApiError, NotFound
 from coexplorer.library.attachments import Attaching
 from coexplorer.library.plans import Change, Plan
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import show_plan
+from coexplorer.tui.screens.base import OPEN
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
 _HERE = "this workstation"
 _SEARCH = "search capsules"
+_ATTACHED = "attached already: detach"
 
 
 class _Chooser:
@@ -27,10 +32,14 @@ class _Chooser:
 
     Args:
         screen: The main screen.
+        chosen: The assets.
     """
 
-    def __init__(self, screen: Workbench) -> None:
+    def __init__(self, screen: Workbench, chosen: Sequence[AssetId]) -> None:
         self._screen = screen
+        self._chosen = chosen
+        self.told_attached = False
+        """Whether it was said that all are attached to this workstation already."""
         self._found: dict[str, Capsule] = {}
         self._searched: set[str] = set()
 
@@ -41,8 +50,21 @@ class _Chooser:
             self._searched.add(typed)
             self._screen.restart(_SEARCH, partial(self._search, typed))
         return offer_workplaces(
-            self._screen.library.workplaces.here, [*self._found.values()], typed
+            self._screen.library.workplaces.here,
+            [*self._found.values()],
+            typed,
+            attached=self.told_attached,
         )
+
+    async def look_here(self) -> None:
+        """Look whether all are attached to this workstation; untold where nobody can say."""
+        workplaces = self._screen.library.workplaces
+        with contextlib.suppress(ApiError):
+            attached = await workplaces.attached(
+                Workplace(WorkplaceKind.COMPUTATION, workplaces.here)
+            )
+            self.told_attached = {each.id for each in attached}.issuperset(self._chosen)
+            self._screen.prompt.offer_again()
 
     async def _search(self, typed: str) -> None:
         try:
@@ -54,16 +76,20 @@ class _Chooser:
         self._screen.prompt.offer_again()
 
 
-def offer_workplaces(here: str, capsules: Sequence[Capsule], typed: str) -> list[Choice]:
+def offer_workplaces(
+    here: str, capsules: Sequence[Capsule], typed: str, *, attached: bool = False
+) -> list[Choice]:
     """Return what assets can be attached to: this workstation, then capsules (pure).
 
     Args:
         here: The id of this workstation; empty: this is none.
         capsules: Capsules and pipelines that are known.
         typed: A part of a name, or the beginning of an id.
+        attached: All of the assets are attached to this workstation already.
     """
     folded = typed.strip().casefold()
-    choices = [Choice(here, text=_HERE, help=here[:8])] if here and folded in _HERE else []
+    told = _ATTACHED if attached else here[:8]
+    choices = [Choice(here, text=_HERE, help=told)] if here and folded in _HERE else []
     fitting = [
         each
         for each in capsules
@@ -85,15 +111,18 @@ async def attach(screen: Workbench) -> None:
     chosen = list(screen.state.marked) or ([row.id] if row else [])
     if not chosen:
         return
-    found = await _ask(screen)
+    chooser = _Chooser(screen, chosen)
+    found = await _ask(screen, chooser)
     if found is None:
         return
+    told = chooser.told_attached and found.workplace.id == screen.library.workplaces.here
     attached = {each.id for each in await screen.library.workplaces.attached(found.workplace)}
     detach = attached.issuperset(chosen)
-    if detach and not await screen.prompt.confirm(
-        f"attached to {found.title} already", yes="detach", no="leave it so"
-    ):
-        return
+    if detach and not told:
+        question = f"attached to {found.title} already"
+        if not await screen.prompt.confirm(question, yes="detach", no="leave it so"):
+            return
+        screen.hold_keys(OPEN)
     mount = "" if detach else await _ask_mount(screen, chosen)
     if mount is None:
         return
@@ -103,19 +132,26 @@ async def attach(screen: Workbench) -> None:
         await _wait(screen, report)
 
 
-async def _ask(screen: Workbench) -> FoundWorkplace | None:
-    """Ask where to; None: nowhere.
+async def _ask(screen: Workbench, chooser: _Chooser) -> FoundWorkplace | None:
+    """Ask where to, until there is such a place; None: nowhere.
 
     Raises:
-        CoexplorerError: Nothing is called so, or it can't be asked for.
+        CoexplorerError: It can't be asked for.
     """
-    chooser, workplaces = _Chooser(screen), screen.library.workplaces
-    answer = await screen.prompt.ask("attach to", complete=chooser.complete, first=True)
-    if not answer or not answer.strip():
-        return None
-    if answer == workplaces.here:
-        return await workplaces.find_here()
-    return await workplaces.find_session(await workplaces.find(answer))
+    workplaces = screen.library.workplaces
+    if workplaces.here:
+        screen.restart("look here", chooser.look_here)
+    while True:
+        answer = await screen.prompt.ask("attach to", complete=chooser.complete, first=True)
+        if not answer or not answer.strip():
+            return None
+        screen.hold_keys(OPEN)
+        if answer == workplaces.here:
+            return await workplaces.find_here()
+        try:
+            return await workplaces.find_session(await workplaces.find(answer))
+        except (NotFound, AmbiguousAsset) as error:
+            screen.report(error)  # another answer may do: it is asked once more
 
 
 async def _ask_mount(screen: Workbench, chosen: Sequence[AssetId]) -> str | None:
@@ -126,7 +162,10 @@ async def _ask_mount(screen: Workbench, chosen: Sequence[AssetId]) -> str | None
     if record is None or record.asset.mount:
         return ""
     answer = await screen.prompt.ask("it has no mount folder; folder there:")
-    return answer.strip() if answer and answer.strip() else None
+    if not answer or not answer.strip():
+        return None
+    screen.hold_keys(OPEN)
+    return answer.strip()
 
 
 async def _carry_out(
