@@ -32,6 +32,7 @@ async def find_uses(
     ids: Sequence[AssetId],
     *,
     progress: Callable[[int], None] | None = None,
+    heard: Callable[[AssetId, Uses], None] | None = None,
     trust_s: float | None = None,
     within_s: float | None = None,
 ) -> dict[AssetId, Uses]:
@@ -43,10 +44,11 @@ async def find_uses(
         context: What the session's modules share.
         ids: The assets.
         progress: Told how many were answered, after each.
+        heard: Told each answer of the platform as it comes, before `progress`.
         trust_s: Ask again for what was answered longer ago; None: never.
         within_s: Wait no longer; what is not answered by then is not known. None: no limit.
     """
-    finder = _Finder(context)
+    finder = _Finder(context, heard)
     known = recall_uses(context, ids, trust_s=trust_s)
     todo = [asset_id for asset_id in dict.fromkeys(ids) if asset_id not in known]
 
@@ -86,8 +88,11 @@ def recall_uses(
 class _Finder:
     """Asks about assets, and about a kind no more that the platform is too old for."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(
+        self, context: Context, heard: Callable[[AssetId, Uses], None] | None = None
+    ) -> None:
         self._context = context
+        self._heard = heard
         self._too_old: dict[WorkplaceKind, PlatformTooOld] = {}
         self.answered: dict[AssetId, Uses] = {}
 
@@ -112,6 +117,8 @@ class _Finder:
         rows = sorted(found.values(), key=lambda each: each.last_accessed or 0, reverse=True)
         uses = Uses(found=tuple(rows), unknown=unknown, more=more, asked_at=time.time())
         self.answered[asset_id] = uses
+        if self._heard is not None:
+            self._heard(asset_id, uses)
         if uses.is_whole and len(self._context.uses) < _KEPT:
             self._context.uses[asset_id] = uses
         return uses

@@ -235,6 +235,7 @@ class WorkplaceFinder:
         ids: Sequence[AssetId],
         *,
         progress: Callable[[int], None] | None = None,
+        heard: Callable[[AssetId, Uses], None] | None = None,
         trust_s: float | None = None,
         within_s: float | None = None,
     ) -> Mapping[AssetId, Uses]:
@@ -245,13 +246,19 @@ class WorkplaceFinder:
         Args:
             ids: The assets; two searches each, a few assets at a time.
             progress: Told how many were answered, after each.
+            heard: Told each answer of the platform as it comes, before `progress`.
             trust_s: Ask again for what was answered longer ago; None: never in this session.
             within_s: Wait no longer; what is not answered by then is not known.
         """
         from coexplorer.library.uses import find_uses  # noqa: PLC0415 - lists need none of it
 
         return await find_uses(
-            self._context, ids, progress=progress, trust_s=trust_s, within_s=within_s
+            self._context,
+            ids,
+            progress=progress,
+            heard=heard,
+            trust_s=trust_s,
+            within_s=within_s,
         )
 
     def known_uses(

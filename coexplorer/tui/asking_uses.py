@@ -29,6 +29,8 @@ class UsesQuestion:
         self.found: Mapping[AssetId, Uses] = {}
         self.ids: Sequence[AssetId] = ()
         self.answered = 0
+        self.unknown = 0
+        """Of how many of these it is not known, or not all of it."""
         self.stoppable = False
 
     @property
@@ -64,7 +66,11 @@ class UsesQuestion:
         self._show()
 
     def _ask(self, within_s: float | None) -> None:
-        self.answered = 0
+        self.answered = self.unknown = 0
+
+        def keep(asset_id: AssetId, uses: Uses) -> None:
+            self.found = {**self.found, asset_id: uses}  # also if the question is stopped
+            self.unknown += not uses.is_whole
 
         def hear(count: int) -> None:
             self.answered = count
@@ -72,7 +78,7 @@ class UsesQuestion:
 
         async def work() -> None:
             self.found = await self._library.workplaces.uses(
-                self.ids, progress=hear, trust_s=FRESH_S, within_s=within_s
+                self.ids, progress=hear, heard=keep, trust_s=FRESH_S, within_s=within_s
             )
             self._worker, self.stoppable = None, False
             self._show()

@@ -58,6 +58,22 @@ async def test_many_are_asked_about_on_request_and_the_question_stops_with_esc(
     assert not server.requests("PATCH")
 
 
+async def test_a_question_says_of_how_many_there_is_no_answer(
+    server: DemoServer, settings: Settings
+) -> None:
+    many_assets(server, 30)
+    async with running_app(server, settings) as app:
+        await find(app, "session")
+        await app.press("*", "a")
+        await app.until_shown("what uses these 30 assets was not asked; U asks")
+        server.faults.add(403, "POST", "*pipelines/search")
+        with server.hooks.before("POST", "*capsules/search"):
+            await app.press("U")
+            await app.until_shown("asking what uses them: 29 of 30, 29 not known", "stops asking")
+            await app.press("escape")
+            await app.until_shown("what uses 29 of them is not known; 1 not asked about")
+
+
 async def test_the_question_before_a_delete_says_it(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
         await find(app, "ecephys")

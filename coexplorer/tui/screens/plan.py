@@ -191,8 +191,11 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         uses, cells = self._uses, self.app.size.width
         if uses.is_asking:
             text = f"asking what uses them: {uses.answered:,} of {len(uses.ids):,}"
+            trouble = f", {uses.unknown:,} not known" if uses.unknown else ""
             stops = f"  {key_of(CLOSE)} stops asking" if uses.stoppable else ""
-            self._progress.show([cut_line(((text, Role.TEXT), (stops, Role.DIM)), cells)])
+            self._progress.show(
+                [cut_line(((text, Role.TEXT), (trouble, Role.WARN), (stops, Role.DIM)), cells)]
+            )
             return
         self._plan = tell_uses(self._plan, uses.found)
         more = f"{key_of('plan.uses')} asks" if uses.open else ""
