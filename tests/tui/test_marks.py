@@ -80,7 +80,7 @@ async def see_attach_asked(app: Running) -> None:
 
 
 async def see_share_asked(app: Running) -> None:
-    await app.until_shown("share with", "everyone")
+    await app.until_shown("who can see 2 marked:", "everyone")
 
 
 async def see_metadata_asked(app: Running) -> None:

@@ -6,7 +6,9 @@ from coexplorer.config import Settings
 from coexplorer.demo.people import PEOPLE
 from coexplorer.demo.server import DemoServer
 from coexplorer.sharing import Sharing
-from coexplorer.tui.actions.sharing import offer_sharing
+from coexplorer.tui.actions import sharing as sharing_actions
+from coexplorer.tui.actions.sharing import offer_sharing, sum_up
+from coexplorer.tui.app import CoexplorerApp
 from tests.support.server import COMBINED, OUTSIDE
 from tests.support.tui import running_app
 
@@ -55,7 +57,9 @@ async def test_marked_ones_are_shared_after_a_plan_and_what_was_left_out_is_said
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("space", "space", "p")
-        await app.until_shown("share with", "everyone")
+        await app.until_shown(
+            "who can see 2 marked:", MAYA, "owner: all 2", "everyone", "no access"
+        )
         await app.type("everyone:viewer, Nobodies:viewer")
         await app.press("enter")
         await app.until_shown("2 assets", "none → viewer")
@@ -65,9 +69,57 @@ async def test_marked_ones_are_shared_after_a_plan_and_what_was_left_out_is_said
         await app.until_shown("2 done", "Nobodies is not known there")
 
 
+async def test_a_question_about_many_waits_for_no_answer_and_asks_about_a_part_of_very_many(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CoexplorerApp, "NOTIFICATION_TIMEOUT", 600)
+    monkeypatch.setattr(sharing_actions, "MOST_ASKED", 2)
+    path = "data_assets/*/permissions"
+    async with running_app(server, settings) as app:
+        server.faults.add("silence", "GET", path)
+        await app.press("space", "space", "space", "p")
+        await app.until_shown(
+            "who can see 2 of 3 marked:", "everyone", "not asked who can see the other 1"
+        )
+        await app.until(
+            lambda: len(server.requests("GET", "*/permissions")) == 2, "two asked about"
+        )
+        assert "all 2" not in app.text()
+        await app.type("everyone:nobody")
+        await app.press("enter")
+        await app.until_shown("everyone can be viewer")
+        await app.press("escape")
+        await app.until_gone("who can see 2 of 3 marked:")
+        reading = [each for each in app.main.workers if each.name == "who can see them"]
+        await app.until(lambda: all(each.is_finished for each in reading), "no longer asked")
+        assert len(server.requests("GET", "*/permissions")) == 2
+        server.faults.clear()
+        server.faults.add(403, "GET", path, nth=1)
+        await app.press("p")
+        await app.until_shown("owner", "no access", "who can see 1 of 2 is not known")
+
+
+def test_roles_in_several_assets_are_counted() -> None:
+    seen = [
+        Sharing({MAYA: "owner"}, {"Imaging": "viewer"}, "viewer"),
+        Sharing({MAYA: "owner", JONAS: "viewer"}, {"Imaging": "editor"}),
+        Sharing({MAYA.upper(): "owner", PRIYA: "viewer", JONAS: "viewer"}, {"imaging": "editor"}),
+    ]
+    assert [(each.text, each.help) for each in offer_sharing(seen, ["new@example.org"], "")] == [
+        ("everyone", "viewer: 1 of 3"),
+        ("Imaging", "group, viewer: 1 of 3, editor: 1 of 3"),
+        ("imaging", "group, editor: 1 of 3"),
+        (MAYA, "owner: all 3"),
+        (JONAS, "viewer: 2 of 3"),
+        (PRIYA, "viewer: 1 of 3"),
+        ("new@example.org", "no access"),
+    ]
+    assert sum_up([]) == []
+
+
 def test_names_and_roles_are_offered() -> None:
     sharing = Sharing({MAYA: "owner"}, {"Imaging": "viewer"})
-    offered = offer_sharing(sharing, [MAYA, JONAS], "")
+    offered = offer_sharing([sharing], [MAYA, JONAS], "")
     assert [(each.value, each.help) for each in offered] == [
         ("Imaging:", "group, viewer"),
         (f"{MAYA}:", "owner"),
@@ -75,8 +127,8 @@ def test_names_and_roles_are_offered() -> None:
         (f"{JONAS}:", "no access"),
     ]
     typed = "Imaging:none, jon"
-    assert [each.value for each in offer_sharing(sharing, [JONAS], typed)] == [
+    assert [each.value for each in offer_sharing([sharing], [JONAS], typed)] == [
         f"Imaging:none, {JONAS}:"
     ]
-    roles = offer_sharing(None, [], "everyone:")
+    roles = offer_sharing([], [], "everyone:")
     assert [each.text for each in roles] == ["viewer", "discoverable", "none"]

@@ -1,7 +1,8 @@
-"""Sharing: who can see an asset is shown above the question who should; the answer is a plan."""
+"""Sharing: who can see assets is shown above the question who should; the answer is a plan."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ from coexplorer.tui.widgets.choices import Choice
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Action, Workbench
 
+MOST_ASKED = 50
+"""Marked assets that the platform is asked about, while the question is open."""
+_READ_MANY = "who can see them"
+
 
 async def share(screen: Workbench) -> None:
     """Show who can see the asset under the cursor, and ask who should; or the marked ones."""
@@ -36,10 +41,26 @@ async def share(screen: Workbench) -> None:
     chosen = list(screen.state.marked) or ([row.id] if row else [])
     if not chosen:
         return
-    sharing = None if screen.state.marked else await _read(screen, chosen[0])
+    seen: list[Sharing] = []
+    if not screen.state.marked:
+        sharing = await _read(screen, chosen[0])
+        seen += [sharing] if sharing is not None else []
     known = await screen.library.assets.field_values("owner")
     addresses = [address for address in known if "@" in address]
-    change = await _ask(screen, sharing, addresses)
+    if not screen.state.marked:
+        change = await _ask(screen, "who can see it:" if seen else "share with", seen, addresses)
+    else:
+        asked = chosen[:MOST_ASKED]
+        title = f"{len(asked)} marked"
+        if left := len(chosen) - len(asked):
+            title = f"{len(asked)} of {len(chosen):,} marked"
+            screen.say(f"not asked who can see the other {left:,}: that takes too long")
+        # Answers come while the question is open, for all times that it is asked.
+        reading = screen.start(_READ_MANY, partial(_read_many, screen, asked, seen))
+        try:
+            change = await _ask(screen, f"who can see {title}:", seen, addresses)
+        finally:
+            reading.cancel()
     if change is not None:
         await carry_out(screen, partial(_plan, screen, chosen, change), len(chosen))
 
@@ -58,13 +79,31 @@ async def _read(screen: Workbench, asset_id: AssetId) -> Sharing | None:
     return seen
 
 
+async def _read_many(screen: Workbench, chosen: Sequence[AssetId], seen: list[Sharing]) -> None:
+    """Ask who can see each of several assets, and offer the open question's choices again.
+
+    Args:
+        screen: The main screen.
+        chosen: The assets.
+        seen: Gets the answers.
+    """
+    answers = (await screen.library.platform.sharing(chosen)).values()
+    seen += [each for each in answers if isinstance(each, Sharing)]
+    if any(each is None for each in answers):
+        screen.say(UNSEEN, severity="warning")
+    errors = [each for each in answers if isinstance(each, ApiError)]
+    if errors:
+        many = f"{len(errors)} of {len(chosen)}"
+        screen.say(f"who can see {many} is not known: {errors[0].message}", severity="warning")
+    screen.prompt.offer_again()
+
+
 async def _ask(
-    screen: Workbench, sharing: Sharing | None, addresses: Sequence[str]
+    screen: Workbench, title: str, seen: Sequence[Sharing], addresses: Sequence[str]
 ) -> SharingChange | None:
     """Ask who should have which role, until that can be read; None: nobody."""
     text = ""
-    complete = partial(offer_sharing, sharing, addresses)
-    title = "share with" if sharing is None else "who can see it:"
+    complete = partial(offer_sharing, seen, addresses)
     while answer := await screen.prompt.ask(title, value=text, complete=complete):
         before, text = text, _go_on(answer, complete(answer))
         try:
@@ -94,11 +133,11 @@ async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: SharingCha
     return allow_losses(plan)
 
 
-def offer_sharing(sharing: Sharing | None, addresses: Sequence[str], typed: str) -> list[Choice]:
+def offer_sharing(seen: Sequence[Sharing], addresses: Sequence[str], typed: str) -> list[Choice]:
     """Return what goes on from what is typed: who can see it, who else is known; then roles.
 
     Args:
-        sharing: Who can see it; None: not known, or several assets are meant.
+        seen: Who can see each of the assets, as far as it is known.
         addresses: Users who are known here.
         typed: ``NAME:ROLE``, after a comma another one.
     """
@@ -111,19 +150,49 @@ def offer_sharing(sharing: Sharing | None, addresses: Sequence[str], typed: str)
             for level in LEVELS
             if find_kind(who) in level.kinds and level.name.startswith(role.strip().lower())
         ]
-    members = list_members(sharing) if sharing is not None else []
+    members = sum_up(seen)
     there = {title_of(member).casefold() for member, _ in members}
     names: list[tuple[str, str]] = [
         (title_of(member), f"{_tell_kind(kind_of(member))}{has}") for member, has in members
     ]
     others = [EVERYONE, *addresses]
-    none = "" if sharing is None else "no access"
+    none = "no access" if seen else ""
     names += [(each, none) for each in others if each.casefold() not in there]
     return [
         Choice(f"{start}{each}:", text=each, help=told)
         for each, told in names
         if name.casefold() in each.casefold()
     ]
+
+
+def sum_up(seen: Sequence[Sharing]) -> list[tuple[str, str]]:
+    """Return members with their roles, as people read them, of several assets with counts (pure).
+
+    Who can see most of them comes first, but for everyone and groups.
+
+    Args:
+        seen: Who can see each.
+    """
+    if len(seen) == 1:
+        return list_members(seen[0])
+    spelled: dict[str, str] = {}
+    counts: dict[str, Counter[str]] = {}
+    for member, role in (each for sharing in seen for each in list_members(sharing)):
+        folded = member.casefold() if kind_of(member) == "user" else member
+        counts.setdefault(spelled.setdefault(folded, member), Counter())[role] += 1
+    kinds: tuple[Kind, ...] = ("everyone", "group", "user")
+    members = sorted(
+        counts, key=lambda each: (kinds.index(kind_of(each)), -counts[each].total(), each)
+    )
+    return [(each, _tell_counts(counts[each], len(seen))) for each in members]
+
+
+def _tell_counts(counts: Counter[str], of: int) -> str:
+    """Return ``viewer: 3 of 12``, or ``owner: all 12``; a role each."""
+    return ", ".join(
+        f"{role}: " + (f"all {of}" if count == of else f"{count} of {of}")
+        for role, count in counts.most_common()
+    )
 
 
 def _tell_kind(kind: Kind) -> str:
