@@ -339,7 +339,9 @@ async def test_what_an_asset_can_not_be_made_from_says_why_and_the_question_stay
 ) -> None:
     async with running_app(server, settings) as app:
         await app.press("N")
-        await app.until_shown("new asset from", "this is no cloud workstation", "0 assets marked")
+        await app.until_shown(
+            "new asset from", "this is no cloud workstation", "mark two or more first"
+        )
         for key, told in (("w", "CO_COMPUTATION_ID is not set"), ("c", "combining takes two")):
             await app.press(key)
             await until_told(app, told)

@@ -51,7 +51,9 @@ def offer_kinds(here: str, marked: int) -> list[Choice]:
         Choice(
             "combine",
             "the marked assets",
-            help=few if marked < _FEWEST_PARTS else f"{marked:,} external ones, combined",
+            help="mark two or more first"
+            if marked < _FEWEST_PARTS
+            else f"{marked:,} external ones, combined",
             key="c",
             reason=few if marked < _FEWEST_PARTS else "",
         ),
