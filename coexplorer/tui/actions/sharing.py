@@ -58,7 +58,8 @@ async def share(screen: Workbench) -> None:
         # Answers come while the question is open, for all times that it is asked.
         reading = screen.start(_READ_MANY, partial(_read_many, screen, asked, seen))
         try:
-            change = await _ask(screen, f"who can see {title}:", seen, addresses)
+            question = f"who can see {title}:"
+            change = await _ask(screen, question, seen, addresses, counted=len(asked) > 1)
         finally:
             reading.cancel()
     if change is not None:
@@ -99,11 +100,16 @@ async def _read_many(screen: Workbench, chosen: Sequence[AssetId], seen: list[Sh
 
 
 async def _ask(
-    screen: Workbench, title: str, seen: Sequence[Sharing], addresses: Sequence[str]
+    screen: Workbench,
+    title: str,
+    seen: Sequence[Sharing],
+    addresses: Sequence[str],
+    *,
+    counted: bool = False,
 ) -> SharingChange | None:
     """Ask who should have which role, until that can be read; None: nobody."""
     text = ""
-    complete = partial(offer_sharing, seen, addresses)
+    complete = partial(offer_sharing, seen, addresses, counted=counted)
     while answer := await screen.prompt.ask(title, value=text, complete=complete):
         before, text = text, _go_on(answer, complete(answer))
         try:
@@ -133,13 +139,16 @@ async def _plan(screen: Workbench, chosen: Sequence[AssetId], change: SharingCha
     return allow_losses(plan)
 
 
-def offer_sharing(seen: Sequence[Sharing], addresses: Sequence[str], typed: str) -> list[Choice]:
+def offer_sharing(
+    seen: Sequence[Sharing], addresses: Sequence[str], typed: str, *, counted: bool = False
+) -> list[Choice]:
     """Return what goes on from what is typed: who can see it, who else is known; then roles.
 
     Args:
         seen: Who can see each of the assets, as far as it is known.
         addresses: Users who are known here.
         typed: ``NAME:ROLE``, after a comma another one.
+        counted: Several assets are meant: of each role, say how many have it.
     """
     before, comma, last = typed.rpartition(",")
     start, name = before + comma + (" " if comma else ""), last.strip()
@@ -150,7 +159,7 @@ def offer_sharing(seen: Sequence[Sharing], addresses: Sequence[str], typed: str)
             for level in LEVELS
             if find_kind(who) in level.kinds and level.name.startswith(role.strip().lower())
         ]
-    members = sum_up(seen)
+    members = sum_up(seen) if counted else [each for one in seen for each in list_members(one)]
     there = {title_of(member).casefold() for member, _ in members}
     names: list[tuple[str, str]] = [
         (title_of(member), f"{_tell_kind(kind_of(member))}{has}") for member, has in members
@@ -166,15 +175,13 @@ def offer_sharing(seen: Sequence[Sharing], addresses: Sequence[str], typed: str)
 
 
 def sum_up(seen: Sequence[Sharing]) -> list[tuple[str, str]]:
-    """Return members with their roles, as people read them, of several assets with counts (pure).
+    """Return members with their roles, and how many of several assets have each (pure).
 
     Who can see most of them comes first, but for everyone and groups.
 
     Args:
         seen: Who can see each.
     """
-    if len(seen) == 1:
-        return list_members(seen[0])
     spelled: dict[str, str] = {}
     counts: dict[str, Counter[str]] = {}
     for member, role in (each for sharing in seen for each in list_members(sharing)):
