@@ -168,7 +168,8 @@ def guess_word(word: str, known: Iterable[str]) -> str:
 def list_like(word: str, known: Iterable[str], *, most: int = 1, least: float = 0.6) -> list[str]:
     """Return known words that one is nearly like, whatever the case; the likeliest first (pure).
 
-    A word of up to three letters is like too many: only words that it begins are meant.
+    A word of up to three letters is like too many: only words that it begins are meant, or that are
+    about as short.
 
     Args:
         word: What somebody wrote.
@@ -181,7 +182,9 @@ def list_like(word: str, known: Iterable[str], *, most: int = 1, least: float = 
     folded = {each.casefold(): each for each in known}
     if len(word) < _TELLING:
         begun = sorted((each for each in folded if each.startswith(word.casefold())), key=len)
-        return [folded[each] for each in begun[:most]] if word else []
+        short = [each for each in folded if len(each) <= _TELLING]
+        begun += difflib.get_close_matches(word.casefold(), short, most, least)
+        return [folded[each] for each in dict.fromkeys(begun)][:most] if word else []
     near = difflib.get_close_matches(word.casefold(), folded, most, least)
     return [folded[each] for each in near]
 

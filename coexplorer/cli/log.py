@@ -146,11 +146,14 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
 
     The newest first, as everywhere in the log; `kept` is as the journal has it, oldest first.
     """
-    from coexplorer.library.entries import UNASKED
+    from coexplorer.library.entries import UNASKED, State
 
     waiting = [entry for entry in reversed(kept) if entry.state not in UNASKED]
     if waiting:
-        click.echo(click.style(spell("Waiting for you: coexplorer retry, or discard"), bold=True))
+        # A conflict that is sent again as it is only meets the same text again.
+        again = all(entry.state is State.CONFLICT for entry in waiting)
+        how = "edit again, or coexplorer discard" if again else "coexplorer retry, or discard"
+        click.echo(click.style(spell(f"Waiting for you: {how}"), bold=True))
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting[:limit]])
         if len(waiting) > limit:
             print_line(f"… and {len(waiting) - limit:,} more (--limit)")

@@ -237,8 +237,10 @@ def _tell_kept(report: BatchReport) -> list[str]:
         # Sent again as it is, it would only meet the same text, or role, again.
         shares = report.in_conflict[0].action == "share"
         verb, what = ("share", "the roles") if shares else ("edit", "your text")
+        entries = [str(each.entry_id) for each in report.in_conflict]
+        which = f" {entries[0]}" if len(entries) == 1 else ""
         parts.append(
-            f"{len(report.in_conflict)} in conflict: {verb} again, or coexplorer discard"
+            f"{len(report.in_conflict)} in conflict: {verb} again, or coexplorer discard{which}"
             f" (coexplorer log {report.batch_id} shows {what})"
         )
     return parts

@@ -140,7 +140,8 @@ def _shorten(lines: list[Line], most: int) -> list[Line]:
             role = lines[at][0][1] if lines[at] else None
             if len(lines) > most and role is spare:
                 lines = [*lines[:at], *lines[at + 1 :]]
-    return lines
+    # What is to be typed stands before the field, too.
+    return lines[:-1] if len(lines) > most else lines
 
 
 def _build_one(record: Record, cells: int) -> list[Line]:

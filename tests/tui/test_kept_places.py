@@ -29,6 +29,23 @@ def locate(keeping: KeptPlaces, order: list[AssetId], query: Query = LIST) -> Pl
     return asyncio.run(keeping.locate(query, position, count))
 
 
+def test_another_row_may_be_edited_while_the_catalog_is_asked() -> None:
+    first, second, third = (make_row(number).id for number in range(3))
+    keeping = KeptPlaces()
+    keeping.keep(first, second, LIST)
+
+    async def position(each: AssetId) -> int | None:
+        keeping.keep(second, third, LIST)
+        return [second, third, first].index(each)
+
+    async def count() -> int:
+        return 3
+
+    places = asyncio.run(keeping.locate(LIST, position, count))
+    assert places.kept == (first,)
+    assert locate(keeping, [third, second, first]).kept == (first, second)
+
+
 @given(st.integers(1, 30), st.integers(0, 12), st.randoms(use_true_random=False))
 def test_what_is_kept_stays_between_its_neighbors_and_all_else_is_in_order(
     total: int, edits: int, chance: random.Random

@@ -364,3 +364,27 @@ async def test_what_follows_fields_that_could_not_be_opened_is_no_command(
         await app.settle()
         assert app.main.rows.cursor == 0
     assert not server.log.find_all("PATCH")
+
+
+@pytest.mark.parametrize("typed", ["/my mouse\r", "/is:mine ecephys\r", "xyn\r"])
+async def test_no_letter_of_what_was_typed_for_something_else_answers_a_question(
+    server: DemoServer, settings: Settings, typed: str
+) -> None:
+    async with running_app(server, settings) as app:
+        app.send(b"\x1b[?2004;1$y")
+        await app.until(lambda: app.app.marks_pastes, "known")
+        await app.press("r")
+        await app.until(lambda: app.main.state.editing is not None, "the fields")
+        await app.type("_Q")
+        await app.press("escape")
+        await app.until(lambda: app.main.prompt.asking, "the question")
+        app.burst(typed)
+        await app.until(lambda: any("this asks first" in t for _, t in app.app.notices), "told")
+        await app.settle()
+        assert app.main.prompt.asking
+        await app.press("escape")
+        await app.until(lambda: not app.main.prompt.asking, "back in the fields")
+        editing = app.main.state.editing
+        assert editing is not None
+        assert editing.editor.mine.name == "open data_Q"
+    assert not server.log.find_all("PUT")

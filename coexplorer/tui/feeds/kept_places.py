@@ -131,9 +131,10 @@ class KeptPlaces:
             self.forget()
         homes: dict[AssetId, int] = {}
         anchors: dict[AssetId, tuple[int, int]] = {}
-        for each in self._below:
+        below = dict(self._below)  # another row may be edited while the catalog is asked
+        for each in below:
             home = await position(each)
-            anchor, depth = self._find_anchor(each)
+            anchor, depth = _find_anchor(each, below)
             above = await count() if anchor is None else await position(anchor)
             if home is not None and above is not None:
                 homes[each], anchors[each] = home, (above, -depth)
@@ -145,11 +146,14 @@ class KeptPlaces:
         )
         return Places(kept, shown, tuple(taken))
 
-    def _find_anchor(self, asset_id: AssetId) -> tuple[AssetId | None, int]:
-        """Return the next row below that is not kept itself, and how many are in between."""
-        between = {asset_id}
-        below = self._below[asset_id]
-        while below is not None and below in self._below and below not in between:
-            between.add(below)
-            below = self._below[below]
-        return below, len(between) - 1
+
+def _find_anchor(
+    asset_id: AssetId, kept: Mapping[AssetId, AssetId | None]
+) -> tuple[AssetId | None, int]:
+    """Return the next row below that is not kept itself, and how many are in between."""
+    between = {asset_id}
+    below = kept[asset_id]
+    while below is not None and below in kept and below not in between:
+        between.add(below)
+        below = kept[below]
+    return below, len(between) - 1

@@ -21,7 +21,7 @@ from coexplorer.tui.command_registry import get_command
 from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, key_of, name_key, show_key
 from coexplorer.tui.messages import CommandClicked, CopyWanted, FieldLeft, TextRefused
-from coexplorer.tui.terminal.bursts import Burst, find_burst, find_rest, looks_pasted
+from coexplorer.tui.terminal.bursts import PAUSE_S, Burst, find_burst, find_rest, looks_pasted
 from coexplorer.tui.terminal.screen import TerminalScreen
 from coexplorer.tui.widgets.notices import NoticeKeeper
 
@@ -40,8 +40,6 @@ KEYS = "keys"
 """What is said about keys that do nothing: the last one alone is shown."""
 NO_FIELD = "nothing was pasted: open a field first"
 JOINED = "several lines came at once and were joined with blanks"
-_PAUSE_S = 0.3
-"""Words that were pasted as if they were typed, and come in several reads, come faster."""
 
 LEAVING = ("tab", "shift+tab", "enter", "escape", "ctrl+s", "ctrl+r")
 """Keys that may move the focus out of a field."""
@@ -170,7 +168,7 @@ class CommandScreen(TerminalScreen[Result]):
         return self._asks_to_look(event)
 
     def _drop_words(self, event: events.Key, burst: Burst | None) -> bool:
-        follows = event.time - self._dropped_at < _PAUSE_S
+        follows = event.time - self._dropped_at < PAUSE_S
         if follows and (event.key == "enter" or event.is_printable):
             drops = event.character not in ("/", ":")  # nothing is changed by what follows these
         else:
@@ -200,7 +198,7 @@ class CommandScreen(TerminalScreen[Result]):
 
     def _drop_refused(self, event: events.Key, *, typing: bool) -> bool:
         """Tell whether a key follows, without a pause, one that opened nothing."""
-        if typing or event.time - self._refused_at >= _PAUSE_S:
+        if typing or event.time - self._refused_at >= PAUSE_S:
             return False
         if not event.is_printable:
             self._refused_at = float("-inf")

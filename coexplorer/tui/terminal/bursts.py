@@ -11,6 +11,8 @@ import re
 
 from textual import events
 
+PAUSE_S = 0.3
+"""What somebody types without looking, and what was pasted as if it were typed, comes faster."""
 _LEAST = 8
 """Characters; a shorter piece is keys, none of which are taken for pasted words."""
 _OPENERS = "/:+-"
