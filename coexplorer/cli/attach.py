@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from coexplorer.cli import exits
-from coexplorer.cli.carry_out import carry_out, plan_options
+from coexplorer.cli.carry_out import carry_out, plan_options, wait_settled
 from coexplorer.cli.completion import complete_workplaces
 from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.format import plural
@@ -23,7 +23,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
-from coexplorer.errors import PlatformTooOld, TimeIsUp
+from coexplorer.errors import PlatformTooOld
 
 if TYPE_CHECKING:
     from coexplorer.cli.targets import Targets
@@ -221,17 +221,11 @@ def _wait(
     if not left:
         return report, exits.OK
 
-    async def work(library: Library) -> BatchReport:
-        with Progress("mounting") as bar:
-            return await library.changes.wait_mounted(report.batch_id, progress=bar.update)
-
-    if deadline is not None:
-        deadline.doing = f"{plural(left, 'asset')} attached, but not mounted yet"
-    try:
-        return invocation.run(work, deadline=deadline), exits.OK
-    except TimeIsUp as error:
-        warn(error.message)
-        batch = report.batch_id
-        return invocation.run(
-            lambda each: each.changes.report(batch), offline=True
-        ), exits.TIMED_OUT
+    return wait_settled(
+        invocation,
+        deadline,
+        report,
+        lambda library, tell: library.changes.wait_mounted(report.batch_id, progress=tell),
+        title="mounting",
+        doing=f"{plural(left, 'asset')} attached, but not mounted yet",
+    )

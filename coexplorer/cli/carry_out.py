@@ -19,9 +19,10 @@ from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.plan_texts import describe_plan, name_action, print_plan
 from coexplorer.cli.row_values import outcome_values
 from coexplorer.cli.schema import OUTCOME, PLAN
-from coexplorer.errors import CoexplorerError, NotFound
+from coexplorer.errors import CoexplorerError, NotFound, TimeIsUp
 
 if TYPE_CHECKING:
+    from coexplorer.cli.deadline import Deadline
     from coexplorer.cli.session import Invocation
     from coexplorer.library import Library
     from coexplorer.library.plans import Plan
@@ -243,3 +244,42 @@ async def settle_soon(library: Library, batch_id: int) -> None:
 
     with contextlib.suppress(CoexplorerError), anyio.move_on_after(_LOOK_S):
         await library.changes.settle_batch(batch_id)
+
+
+def wait_settled(
+    invocation: Invocation,
+    deadline: Deadline | None,
+    report: BatchReport,
+    settle: Callable[[Library, Callable[[int, int], None]], Awaitable[BatchReport]],
+    *,
+    title: str,
+    doing: str,
+) -> tuple[BatchReport, int]:
+    """Wait behind a bar until what was sent has come to its end on the platform.
+
+    Args:
+        invocation: This run.
+        deadline: When it is given up; None: never.
+        report: What was sent.
+        settle: Waits, and tells of how many that are settled.
+        title: What the bar is about.
+        doing: What goes on when the time is up.
+
+    Returns:
+        How it ended, or how it stands, and an exit code.
+    """
+
+    async def work(library: Library) -> BatchReport:
+        with Progress(title) as bar:
+            return await settle(library, bar.update)
+
+    if deadline is not None:
+        deadline.doing = doing
+    try:
+        return invocation.run(work, deadline=deadline), exits.OK
+    except TimeIsUp as error:
+        warn(error.message)
+        batch = report.batch_id
+        return invocation.run(
+            lambda each: each.changes.report(batch), offline=True
+        ), exits.TIMED_OUT

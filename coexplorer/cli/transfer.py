@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from coexplorer.cli import exits
-from coexplorer.cli.carry_out import carry_out, plan_options
+from coexplorer.cli.carry_out import carry_out, plan_options, wait_settled
 from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, warn
 from coexplorer.cli.output import Format, format_options
 from coexplorer.cli.schema import OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
-from coexplorer.errors import TimeIsUp
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
@@ -92,17 +90,11 @@ def _wait(
     if not left:
         return report, exits.OK
 
-    async def work(library: Library) -> BatchReport:
-        with Progress("moving files") as bar:
-            return await library.changes.wait_moved(report.batch_id, progress=bar.update)
-
-    if deadline is not None:
-        deadline.doing = f"the platform still moves the files of {plural(left, 'asset')}"
-    try:
-        return invocation.run(work, deadline=deadline), exits.OK
-    except TimeIsUp as error:
-        warn(error.message)
-        batch = report.batch_id
-        return invocation.run(
-            lambda each: each.changes.report(batch), offline=True
-        ), exits.TIMED_OUT
+    return wait_settled(
+        invocation,
+        deadline,
+        report,
+        lambda library, tell: library.changes.wait_moved(report.batch_id, progress=tell),
+        title="moving files",
+        doing=f"the platform still moves the files of {plural(left, 'asset')}",
+    )
