@@ -5,23 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.errors import InvalidField
-from coexplorer.sharing import (
-    EVERYONE,
-    NONE,
-    Sharing,
+from coexplorer.sharing.changes import (
     SharingChange,
     compare_roles,
     differ,
-    format_sharing,
-    list_members,
-    list_roles,
     loses_ownership,
     merge_sharing,
+)
+from coexplorer.sharing.roles import EVERYONE, NONE, Sharing, list_members, list_roles
+from coexplorer.sharing.sentences import tell_conflict, tell_lacking
+from coexplorer.sharing.written import (
+    format_sharing,
     parse_changes,
     parse_grant,
     parse_sharing_text,
-    tell_conflict,
-    tell_lacking,
 )
 
 PEOPLE = ("a@x", "b@x", "c@x")

@@ -45,7 +45,7 @@ from coexplorer.models import (
     SearchRequest,
     Secret,
 )
-from coexplorer.sharing import Roles, Sharing
+from coexplorer.sharing.roles import Roles, Sharing
 
 _NOT_DONE = (
     "a look shows that nothing was changed: try again in a while; if this goes on, tell who runs"

@@ -16,15 +16,7 @@ from coexplorer.api.failures import Act
 from coexplorer.api.wire import decode_reply
 from coexplorer.lenient_json import encode_exactly
 from coexplorer.models import AssetId
-from coexplorer.sharing import (
-    EVERYONE,
-    LEVELS,
-    NONE,
-    Roles,
-    Sharing,
-    kind_of,
-    title_of,
-)
+from coexplorer.sharing.roles import EVERYONE, LEVELS, NONE, Roles, Sharing, kind_of, title_of
 
 
 class UserRole(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from coexplorer.config import Settings
     from coexplorer.library.completions import Candidate
-    from coexplorer.sharing import Kind
+    from coexplorer.sharing.roles import Kind
 
 Items: TypeAlias = "list[CompletionItem[str]]"
 
@@ -252,7 +252,7 @@ def complete_grant(kind: Kind) -> Callable[[click.Context, click.Parameter, str]
 
     def complete(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
         from coexplorer.library.completions import find_members, find_values
-        from coexplorer.sharing import LEVELS
+        from coexplorer.sharing.roles import LEVELS
 
         name, colon, typed = incomplete.rpartition(":")
         if colon:

@@ -28,7 +28,7 @@ from coexplorer.errors import TimeIsUp
 from coexplorer.fields import SETS_LAST, FieldKind, build_new_fields
 from coexplorer.library.metadata import describe_lacking
 from coexplorer.models import AssetId, AssetState, NewAsset
-from coexplorer.sharing import list_roles
+from coexplorer.sharing.roles import list_roles
 from coexplorer.text import UNTOLD
 
 if TYPE_CHECKING:

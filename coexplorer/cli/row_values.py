@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coexplorer.cli.row_kinds import Values, time_text
-from coexplorer.sharing import kind_of, list_members, title_of
+from coexplorer.sharing.roles import kind_of, list_members, title_of
 
 if TYPE_CHECKING:
     from coexplorer.computations import AttachedAsset, Capsule, Computation
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         Share,
         Stats,
     )
-    from coexplorer.sharing import Sharing
+    from coexplorer.sharing.roles import Sharing
 
 
 def metadata_field_values(field: MetadataField) -> Values:

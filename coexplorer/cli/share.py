@@ -19,21 +19,20 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.targets import choose_targets, find_targets, read_targets, target_options
 from coexplorer.cli.values import OneOf
 from coexplorer.errors import CoexplorerError, InvalidField
-from coexplorer.sharing import (
+from coexplorer.sharing.changes import SharingChange
+from coexplorer.sharing.roles import (
     EVERYONE,
     NONE,
     Kind,
     Sharing,
-    SharingChange,
-    check_name,
     kind_of,
     list_members,
     list_roles,
     name_group,
     name_user,
-    parse_grant,
     title_of,
 )
+from coexplorer.sharing.written import check_name, parse_grant
 from coexplorer.text import clean, cut_word
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from coexplorer.cli.targets import (
 from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, FieldKind
 from coexplorer.metadata import show_value
-from coexplorer.sharing import Sharing, list_members, name_group, title_of
+from coexplorer.sharing.roles import Sharing, list_members, name_group, title_of
 from coexplorer.text import UNTOLD, clean, clean_lines, cut_word
 
 if TYPE_CHECKING:

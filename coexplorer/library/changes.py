@@ -36,7 +36,8 @@ from coexplorer.library.results import (
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, NewAsset, Record
 from coexplorer.query import Query
-from coexplorer.sharing import Sharing, SharingChange
+from coexplorer.sharing.changes import SharingChange
+from coexplorer.sharing.roles import Sharing
 
 
 class Changes:

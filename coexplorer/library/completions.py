@@ -22,7 +22,7 @@ from coexplorer.metadata import (
     describe_field,
 )
 from coexplorer.query.fold import fold
-from coexplorer.sharing import kind_of, title_of
+from coexplorer.sharing.roles import kind_of, title_of
 from coexplorer.text import plural
 
 _MOST = 100

@@ -21,7 +21,7 @@ from coexplorer.library.metadata import judge_metadata
 from coexplorer.library.results import CreateProgress, EditResult, ReadyProgress, read_result
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, AssetState, Membership, NewAsset, Record
-from coexplorer.sharing import SharingChange
+from coexplorer.sharing.changes import SharingChange
 
 SharingTold = Callable[[EditResult], None]
 """Told what became of the sharing of a new asset."""

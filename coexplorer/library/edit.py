@@ -68,7 +68,8 @@ from coexplorer.library.transfer import Transferer
 from coexplorer.library.transfer_target import MOVING
 from coexplorer.library.validate import check_fields, ensure_editable, tidy_fields
 from coexplorer.models import Asset, AssetId
-from coexplorer.sharing import Sharing, SharingChange, differ
+from coexplorer.sharing.changes import SharingChange, differ
+from coexplorer.sharing.roles import Sharing
 
 Heard: TypeAlias = Callable[[EditResult, Asset], None]
 """Hears how an edit ended and what the platform has now, before the catalog does."""

@@ -10,7 +10,7 @@ from coexplorer.errors import ApiError, NotFound, Refused
 from coexplorer.library.context import Context
 from coexplorer.library.reading_each import read_each
 from coexplorer.models import AssetId, Ownership, SearchRequest
-from coexplorer.sharing import Sharing
+from coexplorer.sharing.roles import Sharing
 
 Seen = Sharing | ApiError | None
 """Who can see an asset; why nobody can tell now; None: this platform never tells (before v4.3)."""

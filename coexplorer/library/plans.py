@@ -30,7 +30,8 @@ from coexplorer.library.used_by import Uses
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_texts, show_field
 from coexplorer.models import AssetId, Record
-from coexplorer.sharing import Roles, SharingChange, title_of
+from coexplorer.sharing.changes import SharingChange
+from coexplorer.sharing.roles import Roles, title_of
 from coexplorer.written import trim
 
 _ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)

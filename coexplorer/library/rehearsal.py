@@ -22,7 +22,7 @@ from coexplorer.library.reversal import Reversal
 from coexplorer.library.settle import find_archived, settle_edits
 from coexplorer.library.share import plan_reversal
 from coexplorer.models import Asset, AssetId
-from coexplorer.sharing import Sharing
+from coexplorer.sharing.roles import Sharing
 
 
 class _Seen(msgspec.Struct, frozen=True):

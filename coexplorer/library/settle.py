@@ -35,7 +35,7 @@ from coexplorer.library.permissions import read_sharing
 from coexplorer.library.results import name_left_alone
 from coexplorer.library.transfer_target import judge_transfer, tell_failed
 from coexplorer.models import Asset, AssetId, Membership, SearchRequest, SortField
-from coexplorer.sharing import Sharing
+from coexplorer.sharing.roles import Sharing
 
 if TYPE_CHECKING:
     from coexplorer.api import Client

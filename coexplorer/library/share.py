@@ -38,19 +38,10 @@ from coexplorer.library.permissions import (
 )
 from coexplorer.library.results import EditResult, describe_left_alone
 from coexplorer.library.settle import judge_share, note_settled
-from coexplorer.sharing import (
-    EVERYONE,
-    NONE,
-    MergedSharing,
-    Sharing,
-    build_options,
-    compare_roles,
-    loses_ownership,
-    merge_sharing,
-    tell_conflict,
-    tell_lacking,
-    tell_mistaken,
-)
+from coexplorer.sharing.changes import MergedSharing, compare_roles, loses_ownership, merge_sharing
+from coexplorer.sharing.roles import EVERYONE, NONE, Sharing
+from coexplorer.sharing.sentences import tell_conflict, tell_lacking, tell_mistaken
+from coexplorer.sharing.written import build_options
 
 _TRIES = 4
 """Merges of one change that may meet somebody else's before it is given up as a conflict."""

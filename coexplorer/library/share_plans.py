@@ -19,7 +19,9 @@ from coexplorer.library.permissions import (
 from coexplorer.library.plans import Plan, PlanItem, keep_fit
 from coexplorer.library.selection import Fit
 from coexplorer.models import AssetId, Record
-from coexplorer.sharing import Sharing, SharingChange, merge_sharing, tell_mistaken, title_of
+from coexplorer.sharing.changes import SharingChange, merge_sharing
+from coexplorer.sharing.roles import Sharing, title_of
+from coexplorer.sharing.sentences import tell_mistaken
 
 if TYPE_CHECKING:
     from coexplorer.library.context import Context

@@ -21,7 +21,7 @@ from coexplorer.library.plans import (
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.library.used_by import Uses, describe_uses
 from coexplorer.models import AssetId
-from coexplorer.sharing import title_of
+from coexplorer.sharing.roles import title_of
 from coexplorer.text import clean, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 from coexplorer.tui.keys import key_of

@@ -30,7 +30,7 @@ from coexplorer.models import (
     Secret,
     SortField,
 )
-from coexplorer.sharing import Sharing
+from coexplorer.sharing.roles import Sharing
 from tests.support.hostile import NO_IDS
 
 BOTH = SearchRequest(archived=None)

@@ -29,7 +29,7 @@ from coexplorer.models import (
     MetadataField,
     NewAsset,
 )
-from coexplorer.sharing import Sharing
+from coexplorer.sharing.roles import Sharing
 from tests.support.hostile import NO_IDS
 
 A1 = AssetId("a1")

@@ -38,7 +38,7 @@ from coexplorer.models import (
     Secret,
     WorkstationSource,
 )
-from coexplorer.sharing import SharingChange
+from coexplorer.sharing.changes import SharingChange
 from tests.library.conftest import OpenSession, build_settings
 from tests.support.server import (
     EMPTY_RUN,
@@ -309,7 +309,7 @@ from coexplorer.config.tokens import GivenToken
 from coexplorer.library import open_library
 from coexplorer.library.journal import Journal
 from coexplorer.models import ComputationSource, NewAsset, Secret
-from coexplorer.sharing import SharingChange
+from coexplorer.sharing.changes import SharingChange
 
 url, token, catalog, journal, run, method, nth = sys.argv[1:]
 folder = Path(catalog).parent

@@ -9,7 +9,7 @@ from coexplorer.library import Library
 from coexplorer.library.attempt import build_contested
 from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
-from coexplorer.sharing import SharingChange
+from coexplorer.sharing.changes import SharingChange
 from tests.support.server import RAW
 
 ID = AssetId(RAW)

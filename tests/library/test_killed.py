@@ -41,7 +41,7 @@ from coexplorer.library.journal import Journal
 from coexplorer.library.journal_file import JournalFile
 from coexplorer.models import AssetId, Secret
 from coexplorer.query import parse_query
-from coexplorer.sharing import SharingChange
+from coexplorer.sharing.changes import SharingChange
 
 url, token, catalog, journal, task, die_in = sys.argv[1:]
 settings = Settings(

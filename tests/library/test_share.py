@@ -18,7 +18,8 @@ from coexplorer.library.plans import Change, FieldDiff
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.library.share_plans import LOSES, allow_losses, list_losses
 from coexplorer.models import AssetId
-from coexplorer.sharing import EVERYONE, NONE, Sharing, SharingChange
+from coexplorer.sharing.changes import SharingChange
+from coexplorer.sharing.roles import EVERYONE, NONE, Sharing
 from tests.library.conftest import OpenSession, many_assets
 from tests.support.server import DERIVED, RAW, VIEWED, running_server
 

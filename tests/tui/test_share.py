@@ -5,7 +5,7 @@ import pytest
 from coexplorer.config import Settings
 from coexplorer.demo.people import PEOPLE
 from coexplorer.demo.server import DemoServer
-from coexplorer.sharing import Sharing
+from coexplorer.sharing.roles import Sharing
 from coexplorer.tui.actions import sharing as sharing_actions
 from coexplorer.tui.actions.sharing import offer_sharing, sum_up
 from coexplorer.tui.app import CoexplorerApp

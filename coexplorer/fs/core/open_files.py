@@ -10,7 +10,7 @@ from coexplorer.fs.core.logbook import Logbook
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.kernel.inodes import Part
-from coexplorer.sharing import Sharing
+from coexplorer.sharing.roles import Sharing
 
 
 @dataclass(slots=True, eq=False)

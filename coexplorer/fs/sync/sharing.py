@@ -33,7 +33,9 @@ from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.fs.sync.sharing_failures import SharingFailures, SharingSave
 from coexplorer.library import Library
 from coexplorer.library.permissions import say_unseen
-from coexplorer.sharing import Sharing, differ, format_sharing, parse_sharing_text
+from coexplorer.sharing.changes import differ
+from coexplorer.sharing.roles import Sharing
+from coexplorer.sharing.written import format_sharing, parse_sharing_text
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from coexplorer.fs.sync.failure_texts import build_report
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.library import Library
 from coexplorer.library.entries import DONE, KEPT, MOST_REFUSED, MOUNT, Action, Entry, State
-from coexplorer.sharing import Roles, Sharing, compare_roles
+from coexplorer.sharing.changes import compare_roles
+from coexplorer.sharing.roles import Roles, Sharing
 
 log = logging.getLogger(__name__)
 

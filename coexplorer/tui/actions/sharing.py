@@ -12,18 +12,17 @@ from coexplorer.library.permissions import UNSEEN
 from coexplorer.library.plans import Change, Plan
 from coexplorer.library.share_plans import allow_losses
 from coexplorer.models import AssetId
-from coexplorer.sharing import (
+from coexplorer.sharing.changes import SharingChange
+from coexplorer.sharing.roles import (
     EVERYONE,
     LEVELS,
     Kind,
     Sharing,
-    SharingChange,
-    find_kind,
     kind_of,
     list_members,
-    parse_changes,
     title_of,
 )
+from coexplorer.sharing.written import find_kind, parse_changes
 from coexplorer.tui.actions.plans import carry_out
 from coexplorer.tui.widgets.choices import Choice
 

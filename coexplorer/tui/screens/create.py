@@ -40,7 +40,8 @@ from coexplorer.models import (
     Secret,
     WorkstationSource,
 )
-from coexplorer.sharing import SharingChange, parse_changes
+from coexplorer.sharing.changes import SharingChange
+from coexplorer.sharing.written import parse_changes
 from coexplorer.text import clean, fit
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope

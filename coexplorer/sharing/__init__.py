@@ -1,0 +1,1 @@
+"""Who can see an asset: roles, as they are written, and how they change. Pure."""
