@@ -5,8 +5,7 @@ A face: what a method asks and how its answer is read is in the modules that it 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from operator import attrgetter
 from types import TracebackType
@@ -14,23 +13,21 @@ from typing import Self
 
 import anyio
 
-from coexplorer.api import calls, file_replies, permissions, wire
+from coexplorer.api import calls, file_replies, permissions, wire, writes
 from coexplorer.api.creation import FindOthers, create_asset
 from coexplorer.api.download import Download, FetchUrl, open_download
 from coexplorer.api.exchange import Carrier
-from coexplorer.api.failures import Failure, FailureKind
 from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.paging import PageStart
 from coexplorer.api.retry import Patience
 from coexplorer.api.search import NOT_HERE, Search
 from coexplorer.api.storage import Storage
-from coexplorer.api.transport import Judge, Look, OnWait, Seen, T, Transport
+from coexplorer.api.transport import Judge, OnWait, Transport
 from coexplorer.api.waits import Waits
 from coexplorer.api.walk import Walk
 from coexplorer.api.workplaces import Workplaces
-from coexplorer.asset_body import find_odd, find_stayed
-from coexplorer.errors import ApiError, BadReply, Conflict
-from coexplorer.fields import Fields, keep_unsaid
+from coexplorer.errors import ApiError
+from coexplorer.fields import Fields
 from coexplorer.models import (
     Asset,
     AssetId,
@@ -46,11 +43,6 @@ from coexplorer.models import (
     Secret,
 )
 from coexplorer.sharing.roles import Roles, Sharing
-
-_NOT_DONE = (
-    "a look shows that nothing was changed: try again in a while; if this goes on, tell who runs"
-    " the platform"
-)
 
 
 class Client:
@@ -235,11 +227,7 @@ class Client:
         Raises:
             NotFound: There is none, or it is not shared with this user.
         """
-        return await self._get(asset_id, self._transport.start_clock())
-
-    async def _get(self, asset_id: AssetId, deadline: float) -> Asset:
-        read = wire.read_asset_of(asset_id)
-        return await self._transport.send(calls.build_get(asset_id), read, deadline=deadline)
+        return await self._transport.send(calls.build_get(asset_id), wire.read_asset_of(asset_id))
 
     async def create(self, new: NewAsset, *, others: FindOthers | None = None) -> Asset:
         """Ask for a new asset. The platform makes it afterwards: watch its state.
@@ -284,35 +272,9 @@ class Client:
                 after the change may have arrived.
             ApiError: With `outcome_unknown`: it could not be read either.
         """
-        fields = keep_unsaid(fields, before)
-        build = partial(calls.build_update, asset_id, fields, before, seen)
-        read = wire.read_asset_of(asset_id)
-        deadline = self._transport.start_clock()
-
-        async def judge(now: Asset, maybe_done: bool) -> None:  # noqa: FBT001 # a `Judge`
-            if now.fields.same_as(fields):
-                raise _Arrived(now)
-            is_as_before = seen is None or find_odd(now) == find_odd(seen)
-            if not (now.fields.same_as(before) and is_as_before):
-                raise Conflict(
-                    "this asset was changed elsewhere while the change was on its way",
-                    hint="look at its current state, then edit again",
-                    outcome_unknown=maybe_done,
-                )
-
-        read_again = partial(self._get, asset_id, deadline)
-        look = self._build_look(asset_id, judge, read_at)
-        try:
-            reply = await self._send_until_known(build(), read, look, read_again, deadline)
-            stayed = find_stayed(reply, before, fields)
-            # A platform that merges what is sent into what is there takes null for nothing.
-            return (
-                await self._send_until_known(build(stayed), read, look, read_again, deadline)
-                if stayed
-                else reply
-            )
-        except _Arrived as arrived:
-            return arrived.asset
+        return await writes.update_asset(
+            self._transport, asset_id, fields, before=before, read_at=read_at, seen=seen
+        )
 
     async def sharing(self, asset_id: AssetId) -> Sharing:
         """Fetch who can see an asset; v4.3 and later.
@@ -320,11 +282,8 @@ class Client:
         Raises:
             NotFound: There is no such asset, or the platform does not tell.
         """
-        return await self._fetch_sharing(asset_id, self._transport.start_clock())
-
-    async def _fetch_sharing(self, asset_id: AssetId, deadline: float) -> Sharing:
         call = permissions.build_permissions(asset_id)
-        return await self._transport.send(call, permissions.parse_sharing, deadline=deadline)
+        return await self._transport.send(call, permissions.parse_sharing)
 
     async def share(
         self, asset_id: AssetId, wanted: Sharing, *, before: Sharing, read_at: float | None = None
@@ -345,32 +304,7 @@ class Client:
                 after the change may have arrived.
             ApiError: With `outcome_unknown`: it could not be read either.
         """
-        deadline = self._transport.start_clock()
-
-        async def judge(now: Sharing, maybe_done: bool) -> None:  # noqa: FBT001 # a `JudgeOf`
-            if now.same_as(wanted):
-                raise _SharedError
-            if not now.same_as(before):
-                raise Conflict(
-                    "who can see this asset was changed elsewhere while the change was on its way",
-                    hint="look at who can see it now, then share it again",
-                    outcome_unknown=maybe_done,
-                )
-
-        look = Look(
-            permissions.build_permissions(asset_id),
-            permissions.parse_sharing,
-            judge,
-            read_at=read_at,
-        )
-        with suppress(_SharedError):
-            await self._send_until_known(
-                permissions.build_share(asset_id, wanted),
-                wire.read_done_of(asset_id),
-                look,
-                partial(self._fetch_sharing, asset_id, deadline),
-                deadline,
-            )
+        await writes.share_asset(self._transport, asset_id, wanted, before=before, read_at=read_at)
 
     async def grant(self, asset_id: AssetId, roles: Roles) -> None:
         """Give roles on a platform that does not tell who has one (before v4.3).
@@ -383,41 +317,6 @@ class Client:
         """
         call = permissions.build_grants(asset_id, roles)
         await self._transport.send(call, wire.read_done_of(asset_id))
-
-    async def _send_until_known(
-        self,
-        call: calls.Call,
-        parse: Callable[[bytes], T],
-        look: Look[Seen],
-        read_again: Callable[[], Awaitable[Seen]],
-        deadline: float,
-    ) -> T:
-        """Send a write; where its reply is lost, look, and send it again if it has not arrived.
-
-        Raises:
-            Exception: What the look's judge raises: that it has arrived, or can't any more.
-        """
-        nth = 0
-        while True:
-            nth += 1
-            try:
-                return await self._transport.send(call, parse, deadline=deadline, look=look)
-            except ApiError as error:
-                if not error.outcome_unknown:
-                    raise
-                lost = error
-            now = None
-            with suppress(ApiError):
-                now = await read_again()
-            if now is None:
-                lost.hint = "look at the asset once the platform answers again"
-                raise lost  # not where its cause is known: frames hold what is secret
-            await look.judge(now, True)
-            lost.outcome_unknown = False
-            if isinstance(lost, BadReply):
-                lost.hint = _NOT_DONE
-            if not await self._transport.wait_after(Failure(FailureKind.LOST, lost), nth, deadline):
-                raise lost
 
     async def archive(
         self,
@@ -440,7 +339,7 @@ class Client:
             CoexplorerError: What `judge` raises; this try was not sent.
         """
         call = calls.build_archive(asset_id, archived=archived)
-        look = None if judge is None else self._build_look(asset_id, judge, read_at)
+        look = None if judge is None else writes.build_look(asset_id, judge, read_at)
         await self._transport.send(call, wire.read_done_of(asset_id), look=look)
 
     async def delete(
@@ -454,12 +353,8 @@ class Client:
             CoexplorerError: What `judge` raises; the asset was still there.
         """
         call = calls.build_delete(asset_id)
-        look = None if judge is None else self._build_look(asset_id, judge, read_at)
+        look = None if judge is None else writes.build_look(asset_id, judge, read_at)
         await self._transport.send(call, wire.read_done_of(asset_id), look=look)
-
-    def _build_look(self, asset_id: AssetId, judge: Judge, read_at: float | None) -> Look[Asset]:
-        read = wire.read_asset_of(asset_id)
-        return Look(calls.build_get(asset_id), read, judge, read_at=read_at)
 
     async def transfer(self, asset_id: AssetId, target: S3Target, *, force: bool = False) -> None:
         """Have an asset's files moved to another storage; administrators alone may, v3.1 and later.
@@ -542,15 +437,3 @@ class Client:
         """Fetch the deployment's custom metadata fields."""
         call = calls.build_metadata_schema()
         return await self._transport.send(call, wire.parse_metadata_schema)
-
-
-class _Arrived(Exception):
-    """The platform has what was to be written."""
-
-    def __init__(self, asset: Asset) -> None:
-        super().__init__()
-        self.asset = asset
-
-
-class _SharedError(Exception):
-    """The platform has what was to be shared."""
