@@ -121,12 +121,12 @@ def create_command(
     shared: list[EditResult] = []
 
     async def work(library: Library) -> None:
-        metadata = await library.changes.read_metadata(typed) if typed else None
+        metadata = await library.creation.read_metadata(typed) if typed else None
         whole = msgspec.structs.replace(new, metadata=metadata)
         filled = await source.fill(library, whole)
-        if lacking := await library.changes.list_lacking(filled):
+        if lacking := await library.creation.list_lacking(filled):
             warn_once(describe_lacking(lacking))
-        record = await library.changes.create(
+        record = await library.creation.create(
             filled,
             sharing=sharing,
             shared=shared.append,
@@ -166,7 +166,7 @@ def _end_sharing(
     """
     if again and shared and shared[0].error is not None:
         first = shared[0]
-        shared[:] = [invocation.run(lambda library: library.changes.share_again(first))]
+        shared[:] = [invocation.run(lambda library: library.creation.share_again(first))]
     told = "it was stopped before that"
     hint = "coexplorer log shows how to go on"
     if shared:
@@ -323,7 +323,7 @@ async def wait_for(
         bar.update(len(settled), len(ids), waited)
 
     async def wait_one(asset_id: AssetId) -> None:
-        settled[asset_id] = await library.changes.wait_ready(asset_id, progress=show)
+        settled[asset_id] = await library.creation.wait_ready(asset_id, progress=show)
         states.pop(asset_id, None)
 
     with Progress("waiting") as bar, anyio.move_on_after(timeout_s):

@@ -1,4 +1,4 @@
-"""`library.changes`: every change a user can make, and taking it back.
+"""`library.changes`: every change of assets that are there, and taking it back.
 
 Each is written into the journal before anything is sent: whatever happens then, `library.log` tells
 what arrived, what did not, and what nobody knows yet.
@@ -8,35 +8,27 @@ It is a face, so it is one long list: a method for each thing, which leads to wh
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from coexplorer.config.environment import find_session
 from coexplorer.errors import CoexplorerError, EditConflict
-from coexplorer.fields import Fields, Map
+from coexplorer.fields import Fields
 from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.bulk import Bulk, Stopping, never
-from coexplorer.library.capture import CaptureChecks
 from coexplorer.library.context import Context
-from coexplorer.library.create import Creator, SharingTold
-from coexplorer.library.edit import Editor, Heard, build_save
+from coexplorer.library.edit import Editor, Heard
 from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
-from coexplorer.library.kept_texts import is_same_file, may_give_up
 from coexplorer.library.log import Log
-from coexplorer.library.metadata import ensure_schema, judge_metadata, known_schema
-from coexplorer.library.plans import Change, Plan, change_fields, show_by
+from coexplorer.library.metadata import known_schema
+from coexplorer.library.plans import Change, Plan, show_by
 from coexplorer.library.results import (
     BatchProgress,
     BatchReport,
-    CreateProgress,
     EditResult,
-    ReadyProgress,
 )
 from coexplorer.library.selection import Fit
-from coexplorer.models import Asset, AssetId, NewAsset, Record
+from coexplorer.models import Asset, AssetId, Record
 from coexplorer.query import Query
-from coexplorer.sharing.changes import SharingChange
 from coexplorer.sharing.roles import Sharing
 
 
@@ -45,15 +37,13 @@ class Changes:
 
     Args:
         context: What the session's modules share.
+        editor: Carries out journal entries.
         log: Reads the journal.
     """
 
-    def __init__(self, context: Context, log: Log) -> None:
+    def __init__(self, context: Context, editor: Editor, log: Log) -> None:
         self._context = context
-        self._log = log
-        self._editor = Editor(context)
-        checks = CaptureChecks(context, here=find_session(os.environ))
-        self._creator = Creator(context, self._editor, checks)
+        self._editor = editor
         self._bulk = Bulk(context, self._editor)
         self._history = History(context, self._editor, self._bulk, log)
 
@@ -127,72 +117,6 @@ class Changes:
         """
         return await self._editor.keep(asset_id, base, mine, error, continues=continues)
 
-    async def keep_waiting(self, asset_id: AssetId, base: Fields, mine: Fields) -> int:
-        """Write a text down that is going to be sent, in case this process ends before that.
-
-        It is planned until then, so nobody else sends it, and earlier texts stay. `let_go` ends it.
-
-        Returns:
-            The number of its entry.
-
-        Raises:
-            JournalError: It can't be written down.
-        """
-        return await self._editor.keep_waiting(asset_id, base, mine)
-
-    async def find_tries(
-        self,
-        asset_id: AssetId,
-        base: Fields,
-        mine: Fields,
-        file: str,
-        continues: Collection[int] = (),
-    ) -> tuple[list[Entry], list[Entry]]:
-        """Return kept tries to save the file that is saved next, by the rule that `edit` follows.
-
-        It takes what `edit` takes.
-
-        Returns:
-            All of them, and those that stay whatever becomes of that save. Oldest first.
-
-        Raises:
-            JournalError: The journal can't be read.
-        """
-        draft = build_save(asset_id, base, mine, file, continues)
-        kept = await self._log.kept(asset_id)
-        tries = [entry for entry in kept if is_same_file(draft, entry)]
-        return tries, [entry for entry in tries if not may_give_up(entry, draft)]
-
-    async def end_tries(
-        self,
-        asset_id: AssetId,
-        base: Fields,
-        mine: Fields,
-        file: str,
-        entry_ids: Sequence[int],
-        *,
-        aside: bool,
-        continues: Collection[int] = (),
-    ) -> None:
-        """Give up kept tries to save a file, now that the platform has its text.
-
-        Args:
-            asset_id: The asset.
-            base: The fields as the user has seen them.
-            mine: What the platform has.
-            file: As in `edit`.
-            entry_ids: The tries that were kept before.
-            aside: Set those aside that may not be given up; otherwise they wait as before.
-            continues: As in `edit`.
-
-        Raises:
-            JournalError: It can't be written down.
-        """
-        draft = build_save(asset_id, base, mine, file, continues)
-        await self._context.write_down(
-            self._context.journal.end_tries, draft, entry_ids, aside=aside
-        )
-
     async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
         """Archive or unarchive an asset.
 
@@ -239,79 +163,6 @@ class Changes:
             ApiError: The platform said no, or its reply was lost (``outcome_unknown``).
         """
         return await self._editor.share(asset_id, before, after)
-
-    async def create(
-        self,
-        new: NewAsset,
-        *,
-        sharing: SharingChange | None = None,
-        shared: SharingTold | None = None,
-        failed_too: bool = False,
-        heard: Callable[[CreateProgress], None] | None = None,
-    ) -> Record:
-        """Ask the platform for a new asset; it starts in ``draft``: see `wait_ready`.
-
-        What it is to be made from is looked at before: a run, the folder, the parts. Keys of
-        storage go to the platform and nowhere else. After a lost reply the asset is looked for;
-        nothing is asked for twice.
-
-        Args:
-            new: What to ask for.
-            sharing: Who is to see it: given as soon as it is there. Where that fails the asset is
-                made nevertheless, and a retry of the change goes on with it.
-            shared: Told what became of the sharing.
-            failed_too: Take the results of a run that has failed.
-            heard: Told once it is sent, and once it is known which asset it became.
-
-        Raises:
-            InvalidField: A value must not be sent; nothing was.
-            Refused: It can't become an asset, or not yet; nothing was sent.
-            JournalError: The intent could not be written down; nothing was sent.
-            ApiError: The platform said no, or the outcome is unknown (``outcome_unknown``).
-        """
-        return await self._creator.create(new, sharing, shared, failed_too=failed_too, heard=heard)
-
-    async def share_again(self, result: EditResult) -> EditResult:
-        """Try once more to share what was just made: a platform may not take it of a draft.
-
-        Args:
-            result: What became of it at first, from `create`.
-        """
-        return await self._creator.share_again(result)
-
-    async def list_lacking(self, new: NewAsset) -> tuple[str, ...]:
-        """Return the keys of custom metadata that the deployment requires and `new` does not have.
-
-        That is no mistake, since many a platform takes an asset without them: say it before the
-        asset is sent, with `describe_lacking`.
-        """
-        schema = await ensure_schema(self._context)
-        return schema.list_lacking(new.metadata)
-
-    async def read_metadata(self, typed: Mapping[str, Sequence[str] | None]) -> Map:
-        """Return custom metadata of a new asset, as the deployment's schema types them.
-
-        Args:
-            typed: By the key, the values that were typed; None: no such key.
-
-        Raises:
-            InvalidField: A value is not what the schema allows; names what is.
-        """
-        change = Change(metadata=typed)
-        fields = await judge_metadata(
-            self._context, lambda schema: change_fields(Fields(""), change, schema)
-        )
-        return fields.metadata or {}
-
-    async def wait_ready(
-        self, asset_id: AssetId, *, progress: Callable[[ReadyProgress], None] | None = None
-    ) -> Record:
-        """Poll a draft (5 s, then slower) until it is ready or failed; the caller sets a deadline.
-
-        Returns:
-            The record, whose asset is in state ``ready`` or ``failed`` (with `failure_reason`).
-        """
-        return await self._creator.wait_ready(asset_id, progress)
 
     async def plan(
         self,
@@ -506,28 +357,6 @@ class Changes:
             Refused: The entry is not kept.
         """
         return await self._history.find_conflict(entry_id)
-
-    async def note_look(self, entry_ids: Collection[int]) -> None:
-        """Note that somebody has read why changes failed: their texts may be replaced now.
-
-        Raises:
-            JournalError: It can't be written down.
-        """
-        await self._context.write_down(self._context.journal.note_look, entry_ids)
-
-    async def let_go(self, entry_id: int, *, aside: bool = False) -> None:
-        """Let go of a text that was written down only in case this process would end.
-
-        It leaves no trace if it is blank or another entry has it; else it is discarded.
-
-        Args:
-            entry_id: Its entry.
-            aside: Keep it to be read rather than discard it: its program was told that it failed.
-
-        Raises:
-            JournalError: It can't be written down.
-        """
-        await self._context.write_down(self._context.journal.let_go, entry_id, aside=aside)
 
     async def discard(self, entry_id: int) -> Entry:
         """Discard a kept change; its text stays readable in the log.

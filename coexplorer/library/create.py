@@ -67,7 +67,7 @@ class Creator:
         failed_too: bool = False,
         heard: Callable[[CreateProgress], None] | None = None,
     ) -> Record:
-        """See `Changes.create`. The journal gets the editable fields, never the source's keys.
+        """See `Creation.create`. The journal gets the editable fields, never the source's keys.
 
         How it is to be shared is in the same batch from the start: whoever goes on with a batch
         that was cut off finds both.
@@ -155,7 +155,7 @@ class Creator:
             return msgspec.structs.replace(read_result(noted), error=error)
 
     async def share_again(self, result: EditResult) -> EditResult:
-        """See `Changes.share_again`."""
+        """See `Creation.share_again`."""
         entry = await self._context.run(self._context.journal.entry, result.entry_id)
         if entry is None or not may_share_again(entry):
             return result
@@ -178,7 +178,7 @@ class Creator:
     async def wait_ready(
         self, asset_id: AssetId, progress: Callable[[ReadyProgress], None] | None
     ) -> Record:
-        """See `Changes.wait_ready`."""
+        """See `Creation.wait_ready`."""
         started = time.monotonic()
         for wait_s in poll_waits():
             record = await self._context.fetch(asset_id)

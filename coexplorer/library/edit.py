@@ -157,7 +157,7 @@ class Editor:
         return await self._write_down_kept(draft)
 
     async def keep_waiting(self, asset_id: AssetId, base: Fields, mine: Fields) -> int:
-        """See `Changes.keep_waiting`."""
+        """See `Saves.keep_waiting`."""
         draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, waits=True)
         hint = "coexplorer retry sends it"
         draft = msgspec.structs.replace(draft, reason=WAITING, hint=hint)

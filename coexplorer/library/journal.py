@@ -474,7 +474,7 @@ class Journal(JournalReader):
             )
 
     def end_tries(self, draft: EntryDraft, entry_ids: Sequence[int], *, aside: bool) -> None:
-        """See `Changes.end_tries`.
+        """See `Saves.end_tries`.
 
         Raises:
             JournalError: It can't be written.
@@ -483,7 +483,7 @@ class Journal(JournalReader):
             end_tries(connection, draft, entry_ids, aside=aside)
 
     def let_go(self, entry_id: int, *, aside: bool = False) -> None:
-        """Let go of what a mount wrote down in case it would end: see `Changes.let_go`.
+        """Let go of what a mount wrote down in case it would end: see `Saves.let_go`.
 
         Raises:
             JournalError: It can't be written.

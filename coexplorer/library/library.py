@@ -20,11 +20,14 @@ from coexplorer.library.assets import Assets
 from coexplorer.library.background import Background
 from coexplorer.library.changes import Changes
 from coexplorer.library.context import Context
+from coexplorer.library.creation import Creation
+from coexplorer.library.edit import Editor
 from coexplorer.library.events import Event
 from coexplorer.library.files import Files
 from coexplorer.library.log import Log
 from coexplorer.library.platform import Platform
 from coexplorer.library.runs import Runs
+from coexplorer.library.saves import Saves
 from coexplorer.library.status import Status
 from coexplorer.library.sync import Sync
 from coexplorer.library.workplaces import WorkplaceFinder
@@ -36,7 +39,9 @@ class Library:
     Attributes:
         assets: What is known of assets, and which one is meant by a name.
         platform: What is asked of the platform itself, and the sign-in there.
-        changes: Every change that can be made, planned, undone, redone, resent or given up.
+        changes: Every change of what is there: made, planned, undone, redone, resent or given up.
+        creation: New assets.
+        saves: Files of the mount that are saved again and again.
         log: What was done from this machine, and what waits for the user.
         files: The files of an asset.
         sync: Keeps the catalog true.
@@ -50,7 +55,10 @@ class Library:
         self.assets = Assets(context, self.sync)
         self.platform = Platform(context)
         self.log = Log(context)
-        self.changes = Changes(context, self.log)
+        editor = Editor(context)
+        self.changes = Changes(context, editor, self.log)
+        self.creation = Creation(context, editor)
+        self.saves = Saves(context, editor, self.log)
         self.files = Files(context)
         self.runs = Runs(context)
         self.workplaces = WorkplaceFinder(context)

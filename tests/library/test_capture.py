@@ -80,10 +80,10 @@ async def test_results_are_captured_and_shared(
         "FILE": next(each.path for each in top.entries if not each.is_folder),
     }
     told: list[EditResult] = []
-    record = await library.changes.create(
+    record = await library.creation.create(
         new_asset(results(names[path])), sharing=EVERYONE, shared=told.append
     )
-    ready = await library.changes.wait_ready(record.asset.id)
+    ready = await library.creation.wait_ready(record.asset.id)
     assert ready.asset.state == "ready"
     stored = server.store.get(record.asset.id)
     assert (stored.type, stored.everyone) == ("result", "viewer")
@@ -121,7 +121,7 @@ async def test_what_can_not_become_an_asset_is_not_asked_for(
 ) -> None:
     source, error, told = BAD[what]
     with pytest.raises(error) as caught:
-        await library.changes.create(new_asset(source))
+        await library.creation.create(new_asset(source))
     assert told.lower() in caught.value.message.lower()
     assert server.requests("POST", "*/data_assets") == []
     assert await library.log.entries() == []
@@ -141,7 +141,7 @@ async def test_what_does_not_go_together_is_not_asked_for(
 ) -> None:
     new = msgspec.structs.replace(new_asset(AwsSource("b")), **changes)
     with pytest.raises(InvalidField, match=told):
-        await library.changes.create(new)
+        await library.creation.create(new)
     assert server.requests("POST", "*/data_assets") == []
 
 
@@ -153,9 +153,9 @@ async def test_a_failed_run_is_captured_where_its_user_says_so(
     server.store.workshop.update_computation(FAILED_RUN, tree=finished.tree)
     new = new_asset(ComputationSource(FAILED_RUN))
     with pytest.raises(Refused, match="ended as failed with exit code 1") as caught:
-        await library.changes.create(new)
+        await library.creation.create(new)
     assert "--failed-too" in caught.value.hint
-    await library.changes.create(new, failed_too=True)
+    await library.creation.create(new, failed_too=True)
     assert count_made(server) == 1
 
 
@@ -163,7 +163,7 @@ async def test_a_run_of_somebody_else_is_up_to_the_platform(
     library: Library, server: DemoServer
 ) -> None:
     with pytest.raises(Forbidden) as caught:
-        await library.changes.create(new_asset(ComputationSource(THEIR_RUN)), sharing=EVERYONE)
+        await library.creation.create(new_asset(ComputationSource(THEIR_RUN)), sharing=EVERYONE)
     assert "who started a run, an owner of its capsule" in caught.value.hint
     made, shared = sorted(await library.log.entries(), key=lambda entry: entry.id)
     assert (made.state, shared.state) == (State.REFUSED, State.SKIPPED)
@@ -188,7 +188,7 @@ async def test_a_platform_that_is_too_old_is_named(
         server.store.insert([other])
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
             with pytest.raises(PlatformTooOld, match=f"version {since}"):
-                await library.changes.create(new_asset(source))
+                await library.creation.create(new_asset(source))
             assert await library.log.entries() == []
         assert server.requests("POST", "*/data_assets") == []
 
@@ -197,7 +197,7 @@ async def test_the_oldest_platforms_are_not_asked(tmp_path: Path) -> None:
     with running_server(tmp_path / "server", "legacy") as server:
         async with open_library(build_settings(server, tmp_path), origin="cli") as library:
             with pytest.raises(PlatformTooOld, match=r"version 2\.18"):
-                await library.changes.create(new_asset(results()))
+                await library.creation.create(new_asset(results()))
         assert server.requests("POST", "*/data_assets") == []
 
 
@@ -248,19 +248,19 @@ async def test_combined_workstation_and_result_assets_arrive(
     assert finished is not None
     server.store.workshop.update_computation(SESSION, tree=finished.tree)
     parts = (AssetId(OUTSIDE), AssetId("outside-2"))
-    combined = await library.changes.create(new_asset(CombinedSource(parts)))
+    combined = await library.creation.create(new_asset(CombinedSource(parts)))
     assert combined.asset.type == "combined"
     google = GcpSource("lab", client_id=Secret("id-1"), client_secret=Secret(HUSH))
-    await library.changes.create(new_asset(google))
+    await library.creation.create(new_asset(google))
     made = new_asset(AwsSource("lab"))
     info = ResultsInfo(capsule_id=MY_CAPSULE, commit="abc1234", parameters={"n": "1"})
-    record = await library.changes.create(msgspec.structs.replace(made, results_info=info))
+    record = await library.creation.create(msgspec.structs.replace(made, results_info=info))
     provenance = server.store.get(record.asset.id).provenance
     assert provenance is not None
     assert (provenance.capsule, provenance.commit) == (MY_CAPSULE, "abc1234")
     out = msgspec.structs.replace(new_asset(results()), target=S3Target("out", "here"))
-    record = await library.changes.create(out)
-    ready = await library.changes.wait_ready(record.asset.id)
+    record = await library.creation.create(out)
+    ready = await library.creation.wait_ready(record.asset.id)
     assert ready.asset.source is not None
     assert (ready.asset.source.bucket, ready.asset.source.external) == ("out", True)
     folder = library.settings.journal_path.parent
@@ -277,7 +277,7 @@ async def test_a_lost_reply_is_found_by_what_it_is_made_of(
     )
     server.faults.add("lost", "POST", "data_assets", times=1)
     server.store.insert([twin])
-    record = await library.changes.create(new_asset(results()), sharing=EVERYONE)
+    record = await library.creation.create(new_asset(results()), sharing=EVERYONE)
     stored = server.store.get(record.asset.id)
     assert stored.provenance is not None
     assert (stored.provenance.computation, stored.everyone) == (FINISHED, "viewer")
@@ -287,17 +287,17 @@ async def test_a_lost_reply_is_found_by_what_it_is_made_of(
 async def test_a_sharing_that_failed_goes_on_later(library: Library, server: DemoServer) -> None:
     rule = server.faults.add(400, "POST", "data_assets/*/permissions")
     told: list[EditResult] = []
-    record = await library.changes.create(
+    record = await library.creation.create(
         new_asset(results()), sharing=EVERYONE, shared=told.append
     )
     (first,) = told
     assert first.error is not None
     assert server.store.get(record.asset.id).everyone == "none"
     server.faults.remove(rule)
-    second = await library.changes.share_again(first)
+    second = await library.creation.share_again(first)
     assert second.state is State.APPLIED
     assert server.store.get(record.asset.id).everyone == "viewer"
-    assert await library.changes.share_again(second) == second
+    assert await library.creation.share_again(second) == second
 
 
 PROGRAM = """
@@ -334,7 +334,7 @@ async def main():
         new = NewAsset(
             name="Captured", mount="captured", tags=("new",), source=ComputationSource(run)
         )
-        await library.changes.create(new, sharing=SharingChange({"everyone": "viewer"}))
+        await library.creation.create(new, sharing=SharingChange({"everyone": "viewer"}))
 
 anyio.run(main)
 """

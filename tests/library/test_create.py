@@ -40,9 +40,9 @@ def bucket(server: DemoServer) -> str:
 async def test_new_asset_is_watched_until_it_is_ready(
     library: Library, server: DemoServer, bucket: str
 ) -> None:
-    record = await library.changes.create(new_asset(bucket))
+    record = await library.creation.create(new_asset(bucket))
     with library.subscribe() as events:
-        server_side = await library.changes.wait_ready(record.asset.id)
+        server_side = await library.creation.wait_ready(record.asset.id)
         seen = [events.receive_nowait() for _ in range(events.statistics().current_buffer_used)]
     settled = [event for event in seen if isinstance(event, AssetSettled)]
     assert server_side.asset.state == "ready"
@@ -55,10 +55,10 @@ async def test_new_asset_is_watched_until_it_is_ready(
 async def test_keys_are_in_no_file_of_ours(
     library: Library, server: DemoServer, bucket: str, tmp_path: Path
 ) -> None:
-    await library.changes.create(new_asset(bucket))
+    await library.creation.create(new_asset(bucket))
     server.faults.add(400, "POST", "data_assets")
     with pytest.raises(Rejected) as caught:
-        await library.changes.create(new_asset(bucket, "Refused"))
+        await library.creation.create(new_asset(bucket, "Refused"))
     assert WORD not in str(caught.value) + caught.value.hint
     folder = library.settings.journal_path.parent
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -73,7 +73,7 @@ async def test_creation_whose_reply_was_lost_is_found_and_not_repeated(
     library: Library, server: DemoServer, bucket: str
 ) -> None:
     server.faults.add("lost", "POST", "data_assets", times=1)
-    record = await library.changes.create(new_asset(bucket))
+    record = await library.creation.create(new_asset(bucket))
     assert len(server.requests("POST", "*/data_assets")) == 1
     assert server.store.get(record.asset.id).name == "From a bucket"
 
@@ -83,7 +83,7 @@ async def test_refused_creation_can_not_be_sent_from_the_log(
 ) -> None:
     rule = server.faults.add(400, "POST", "data_assets")
     with pytest.raises(Rejected):
-        await library.changes.create(new_asset(bucket))
+        await library.creation.create(new_asset(bucket))
     server.faults.remove(rule)
     (entry,) = await library.log.kept()
     assert entry.mine is not None
@@ -127,16 +127,16 @@ async def test_a_no_to_a_create_is_looked_through(
     with in_between(server, answer) as between:
         settings = msgspec.structs.replace(build_settings(server, tmp_path), base_url=between.url)
         async with open_library(settings, origin="cli") as library:
-            first = await library.changes.create(new_asset(bucket))
+            first = await library.creation.create(new_asset(bucket))
             passes = False
             if is_made:
-                record = await library.changes.create(new_asset(bucket))
+                record = await library.creation.create(new_asset(bucket))
                 assert record.asset.id != first.asset.id
                 assert server.store.get(record.asset.id).name == "From a bucket"
                 assert await library.log.kept() == []
                 return
             with pytest.raises(ApiError) as caught:
-                await library.changes.create(new_asset(bucket))
+                await library.creation.create(new_asset(bucket))
             (entry,) = await library.log.kept()
             if told:
                 assert told in caught.value.message
@@ -153,7 +153,7 @@ async def test_value_that_must_not_be_sent_stops_a_creation(
     library: Library, server: DemoServer
 ) -> None:
     with pytest.raises(InvalidField):
-        await library.changes.create(new_asset("my-bucket", "a\nb"))
+        await library.creation.create(new_asset("my-bucket", "a\nb"))
     assert server.requests() == []
 
 
@@ -179,7 +179,7 @@ async def test_a_create_that_is_stopped_says_how_far_it_got(
 
         if stage == "before":
             scope.cancel()
-        record = await library.changes.create(new_asset(bucket), heard=hear)
+        record = await library.creation.create(new_asset(bucket), heard=hear)
     entries = await library.log.entries()
     if stage == "before":
         assert heard == []

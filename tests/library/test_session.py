@@ -150,7 +150,7 @@ async def test_draft_that_becomes_ready_is_noticed(library: Library, server: Dem
     await library.sync.sweep()
     server.store.update(DRAFT, state="ready")
     with library.subscribe() as events:
-        record = await library.changes.wait_ready(AssetId(DRAFT))
+        record = await library.creation.wait_ready(AssetId(DRAFT))
         assert record.asset.state == "ready"
         seen = [events.receive_nowait() for _ in range(events.statistics().current_buffer_used)]
     assert AssetSettled(AssetId(DRAFT), "ready") in seen

@@ -81,7 +81,7 @@ async def test_creating(library: Library, server: DemoServer, moment: str, state
         state = State.REFUSED  # its keys were never kept, so nothing can send it again
     server.make_bucket("my-bucket", keys=("id", "word"))
     await library.sync.sweep()  # it asks for the dialect, so that the next POST is the creation
-    await leave_unknown(server, moment, "POST", lambda: library.changes.create(NEW))
+    await leave_unknown(server, moment, "POST", lambda: library.creation.create(NEW))
     settled = await settle_one(library)
     assert settled.state is state
     assert bool(settled.asset_id) is (state is State.APPLIED)

@@ -146,7 +146,7 @@ class FailedWrites:
         try:
             if earlier is not None:
                 await earlier.wait()
-            await self._library.changes.note_look(told)
+            await self._library.saves.note_look(told)
         except CoexplorerError as error:
             log.warning("the next mount may report a failure again: %s", error)
         finally:
@@ -265,7 +265,7 @@ class FailedWrites:
         if mine.same_as(before):
             return None
         try:
-            return await self._library.changes.keep_waiting(node.id, before, mine)
+            return await self._library.saves.keep_waiting(node.id, before, mine)
         except JournalError as problem:
             log.warning("a text is only in the mount: %s", problem)
             return None
@@ -319,7 +319,7 @@ class FailedWrites:
         if number is None:
             return
         try:
-            await self._library.changes.let_go(number, aside=aside)
+            await self._library.saves.let_go(number, aside=aside)
         except CoexplorerError as error:
             log.warning("an old unsent text stays in the journal: %s", error)
 
@@ -371,7 +371,7 @@ class FailedWrites:
         if tgid > 0 and self._volume.shown.find(tgid, (node.slot, part)) is not None:
             tries.continues = [number for number, by in told.items() if by == tgid]
         try:
-            tries.kept, tries.staying = await self._library.changes.find_tries(
+            tries.kept, tries.staying = await self._library.saves.find_tries(
                 node.id, before, mine, tries.file, tries.continues
             )
         except CoexplorerError as error:
@@ -409,7 +409,7 @@ class FailedWrites:
 
     async def _end_tries(self, node: Node, tries: Tries, there: Fields, *, was_sent: bool) -> None:
         try:
-            await self._library.changes.end_tries(
+            await self._library.saves.end_tries(
                 node.id,
                 tries.before,
                 there,

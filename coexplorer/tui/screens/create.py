@@ -394,7 +394,7 @@ class CreateScreen(CommandScreen[Record | None]):
             self._go_to(wrong)
             return None
         asked = self._read()
-        lacking = await self._library.changes.list_lacking(asked)
+        lacking = await self._library.creation.list_lacking(asked)
         if not set(lacking) <= set(self._warned):
             self._warned = lacking
             self._tell(
@@ -422,7 +422,7 @@ class CreateScreen(CommandScreen[Record | None]):
             self._tell("asking the platform…", Role.DIM)
             self.coexplorer.memory.forms.drop()  # the journal has it, before it is sent
             self._shared.clear()
-            self._made = await self._library.changes.create(
+            self._made = await self._library.creation.create(
                 asked,
                 sharing=sharing,
                 shared=self._shared.append,
@@ -434,7 +434,7 @@ class CreateScreen(CommandScreen[Record | None]):
                 f"{key_of('screen.close')}",
                 Role.DIM,
             )
-            record = await self._library.changes.wait_ready(
+            record = await self._library.creation.wait_ready(
                 self._made.asset.id, progress=self._tell_wait
             )
         except InvalidField as error:
@@ -456,7 +456,7 @@ class CreateScreen(CommandScreen[Record | None]):
         else:
             self._made = record
             if self._shared and self._shared[0].error is not None:
-                again = await self._library.changes.share_again(self._shared[0])
+                again = await self._library.creation.share_again(self._shared[0])
                 self._shared[:] = [again]
             self._tell_end(record)
         finally:
