@@ -13,7 +13,7 @@ import msgspec
 
 from coexplorer.cli import exits
 from coexplorer.cli.format import plural
-from coexplorer.cli.narration import Progress, confirm, warn
+from coexplorer.cli.narration import Progress, confirm, tell_hint, warn
 from coexplorer.cli.outcomes import finish, plan_code
 from coexplorer.cli.output import Format, print_line, print_rows
 from coexplorer.cli.plan_texts import describe_plan, name_action, print_plan
@@ -150,7 +150,8 @@ def count_outcomes(results: Iterable[EditResult]) -> str:
     """Return ``3 done, 5 not sent``, of what was cut off (pure)."""
     from coexplorer.library.entries import DONE, KEPT, State
 
-    states = Counter(result.state for result in results)
+    listed = [*results]
+    states = Counter(result.state for result in listed)
     done = sum(states[state] for state in DONE)
     waiting = {*KEPT, State.PLANNED, State.INTENDED} - {State.UNKNOWN, State.REFUSED}
     told = [f"{done:,} done", f"{sum(states[state] for state in waiting):,} not sent"]
@@ -158,6 +159,8 @@ def count_outcomes(results: Iterable[EditResult]) -> str:
         told.append(f"{refused:,} refused")
     if unknown := states[State.UNKNOWN]:
         told.append(f"{unknown:,} that nobody knows of yet")
+    if moving := sum(result.moving for result in listed):
+        told.append(f"{moving:,} still being moved: coexplorer transfer --wait waits for that")
     return ", ".join(told)
 
 
@@ -254,6 +257,8 @@ def wait_settled(
     *,
     title: str,
     doing: str,
+    again: str = "",
+    report_again: Callable[[Library], Awaitable[BatchReport]] | None = None,
 ) -> tuple[BatchReport, int]:
     """Wait behind a bar until what was sent has come to its end on the platform.
 
@@ -263,7 +268,9 @@ def wait_settled(
         report: What was sent.
         settle: Waits, and tells of how many that are settled.
         title: What the bar is about.
-        doing: What goes on when the time is up.
+        doing: What goes on when the time is up, or a signal comes.
+        again: The command that goes on waiting; empty: none does.
+        report_again: Says how it stands then; None: as the journal has the report's change.
 
     Returns:
         How it ended, or how it stands, and an exit code.
@@ -277,9 +284,13 @@ def wait_settled(
         deadline.doing = doing
     try:
         return invocation.run(work, deadline=deadline), exits.OK
+    except KeyboardInterrupt:
+        warn(f"stopped waiting: {doing}" + (f"; wait again with: {again}" if again else ""))
+        raise
     except TimeIsUp as error:
         warn(error.message)
+        if again:
+            tell_hint(f"wait again with: {again}")
         batch = report.batch_id
-        return invocation.run(
-            lambda each: each.changes.report(batch), offline=True
-        ), exits.TIMED_OUT
+        look = report_again or (lambda library: library.changes.report(batch))
+        return invocation.run(look, offline=True), exits.TIMED_OUT

@@ -56,6 +56,7 @@ def finish(
     hint: str = "",
     about: str = "",
     is_retry: bool = False,
+    code: int = exits.OK,
 ) -> None:
     """Tell what became of a batch and leave with its exit code.
 
@@ -66,13 +67,14 @@ def finish(
         hint: What else can be done; empty: nothing.
         about: What was done as a whole; empty: the command says so.
         is_retry: What waited was sent again: what later changes have replaced of it is no failure.
+        code: The exit code where what became of the batch is not all; 0: it is.
     """
     if style is not Format.TABLE:
         print_rows(OUTCOME, map(outcome_values, report.results), style)
     tell_failures(report)
     if hint:
         tell_hint(hint)
-    code = report_code(report, is_retry=is_retry)
+    code = code or report_code(report, is_retry=is_retry)
     if style is Format.TABLE and (code or not is_quiet()):
         line = summarize(report, way_back or f"coexplorer undo {report.batch_id}")
         print_line(f"{about}: {line}" if about else line)

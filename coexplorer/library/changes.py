@@ -281,8 +281,33 @@ class Changes:
         Raises:
             ApiError: The platform can't be asked any more; it goes on by itself.
         """
-        await self._editor.transferer.wait_moved(batch_id, progress)
+        report = await self.report(batch_id)
+        begun = [each.entry_id for each in report.results if each.moving]
+        await self._editor.transferer.wait_moved(begun, progress)
         return await self.report(batch_id)
+
+    async def unfinished_transfers(self, ids: Collection[AssetId]) -> list[Entry]:
+        """Return the transfers of assets that have not ended, as far as anybody knows."""
+        return await self._editor.transferer.find_unfinished(ids)
+
+    async def follow_transfers(
+        self, entries: Sequence[Entry], *, progress: Callable[[int, int], None] | None = None
+    ) -> BatchReport:
+        """Wait for transfers that some earlier run has begun, as `wait_moved` does; sends nothing.
+
+        Args:
+            entries: From `unfinished_transfers`, of whichever changes; at least one.
+            progress: Told how many are settled, of how many, before each look.
+
+        Raises:
+            ApiError: The platform can't be asked any more; it goes on by itself.
+        """
+        await self._editor.transferer.wait_moved([each.id for each in entries], progress)
+        return await self.transfers_report(entries)
+
+    async def transfers_report(self, entries: Sequence[Entry]) -> BatchReport:
+        """Say how transfers stand, as far as that is written down; at least one."""
+        return await self._editor.transferer.report([each.id for each in entries])
 
     async def resume(
         self,

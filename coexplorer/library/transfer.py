@@ -8,7 +8,7 @@ tells, by its time of the last transfer, its place, or its error.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -19,7 +19,6 @@ from coexplorer.assets import read_transfer
 from coexplorer.errors import (
     ApiError,
     Forbidden,
-    InvalidField,
     NotFound,
     PlatformTooOld,
     Refused,
@@ -31,13 +30,12 @@ from coexplorer.library.context import Context
 from coexplorer.library.entries import FOUND, Action, Entry, State
 from coexplorer.library.journal import EntryOutcome
 from coexplorer.library.plans import Plan, PlanItem, keep_fit
-from coexplorer.library.results import EditResult
+from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.selection import Fit
 from coexplorer.library.transfer_target import (
-    ID_MARK,
     Transferring,
+    check_places,
     is_again,
-    is_moving,
     is_there,
     judge_transfer,
     read_before,
@@ -133,12 +131,7 @@ class TransferPlanner:
             PlatformTooOld: The platform can't do it.
             ApiError: It can't be asked.
         """
-        if len(records) > 1 and ID_MARK not in transferring.target.prefix:
-            raise InvalidField(
-                "target",
-                f"several assets need a place each: put {ID_MARK} into the prefix, as in"
-                f" s3://{transferring.target.bucket}/{ID_MARK}",
-            )
+        check_places(transferring.target, len(records))
         await ensure_transfers(self._context)
         items = []
         unfinished = await self._context.run(self._context.journal.unfinished_transfers)
@@ -231,10 +224,11 @@ class Transferer:
         except ApiError:
             return
 
-    async def wait_moved(self, batch_id: int, heard: HeardMoved | None = None) -> None:
-        """Ask until the files of a batch have moved, or could not; the caller sets a deadline.
+    async def wait_moved(self, entry_ids: Collection[int], heard: HeardMoved | None = None) -> None:
+        """Ask until the files of transfers have moved, or could not; the caller sets a deadline.
 
-        What could not is written down as refused, with the platform's reason.
+        What could not is written down as refused, with the platform's reason. One that nobody knows
+        to have arrived is waited for as well: nobody else tells whether it has.
 
         Raises:
             ApiError: The platform can't be asked any more; what is known by then is written down.
@@ -242,23 +236,37 @@ class Transferer:
         done, looks = 0, 0
         cleared: set[int] = set()
         old: Counter[int] = Counter()
-        while waiting := await self._find_moving(batch_id):
+        left = [each for each in await self.find_unfinished() if each.id in entry_ids]
+        while left:
             if heard is not None:
-                heard(done, done + len(waiting))
-            for entry in waiting:
+                heard(done, done + len(left))
+            for entry in left:
                 if outcome := await self._look(entry, cleared, old):
                     done += 1
                     journal = self._context.journal
                     await self._context.write_down(journal.settle_together, [outcome])
-            if await self._find_moving(batch_id):
+                    given_up = outcome.state is State.UNKNOWN
+                    entry_ids = {*entry_ids} - ({entry.id} if given_up else set())
+            left = [each for each in await self.find_unfinished() if each.id in entry_ids]
+            if left:
                 await anyio.sleep(_POLLS_S[min(looks, len(_POLLS_S) - 1)])
             looks += 1
         if heard is not None and looks:
             heard(done, done)
 
-    async def _find_moving(self, batch_id: int) -> list[Entry]:
-        entries = await self._context.run(self._context.journal.entries_of, batch_id)
-        return [each for each in entries if is_moving(each.action, each.state, each.reason)]
+    async def find_unfinished(self, ids: Collection[AssetId] | None = None) -> list[Entry]:
+        """Return transfers that have not ended, as far as anybody knows; None: of all assets."""
+        entries = await self._context.run(self._context.journal.unfinished_transfers)
+        return [each for each in entries if ids is None or each.asset_id in ids]
+
+    async def report(self, entry_ids: Sequence[int]) -> BatchReport:
+        """Say how transfers stand, of whichever changes they are; `entry_ids` is not empty."""
+        journal = self._context.journal
+        entries = [await self._context.run(journal.entry, each) for each in entry_ids]
+        results = tuple(read_result(each) for each in entries if each is not None)
+        newest = max(each.batch_id for each in results)
+        batch = await self._context.run(journal.batch, newest)
+        return BatchReport(newest, batch.title if batch is not None else "transfer", results)
 
     async def _look(
         self, entry: Entry, cleared: set[int], old: Counter[int]

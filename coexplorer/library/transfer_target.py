@@ -73,6 +73,20 @@ def parse_target(text: str, endpoint: str = "") -> S3Target:
     return S3Target(bucket, prefix, endpoint.strip())
 
 
+def check_places(target: S3Target, count: int) -> None:
+    """Check that so many assets get a place each.
+
+    Raises:
+        InvalidField: They are to go to one place.
+    """
+    if count > 1 and ID_MARK not in target.prefix:
+        raise InvalidField(
+            "target",
+            f"several assets need a place each: put {ID_MARK} into the prefix, as in"
+            f" s3://{target.bucket}/{ID_MARK}",
+        )
+
+
 def target_of(entry: Entry) -> tuple[S3Target, bool]:
     """Return where an entry transfers its asset to, and whether by force."""
     roles = entry.roles
@@ -157,7 +171,7 @@ def tell_unfinished(entry: Entry) -> Refused:
     )
     return Refused(
         told,
-        hint=f"coexplorer show {entry.asset_id[:8]} tells when its files have moved;"
+        hint=f"coexplorer transfer --wait {entry.asset_id[:8]} waits for it;"
         " --again transfers it nevertheless",
     )
 

@@ -254,6 +254,18 @@ COMMANDS: tuple[Command, ...] = (
         types=True,
     ),
     Command(
+        "asset.transfer",
+        "Transfer the files",
+        (),
+        "Move the asset's files, or those of all marked ones, to other storage (administrators).",
+        Group.TRIAGE,
+        danger=Danger.CHANGES,
+        marks=MarkUse.ALL,
+        why_disabled=needs_target,
+        opens=True,
+        types=True,
+    ),
+    Command(
         "asset.metadata",
         "Set metadata",
         ("i",),

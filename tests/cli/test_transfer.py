@@ -1,6 +1,7 @@
 """``transfer``: for administrators, once, followed to its end, and never sent again."""
 
 import os
+import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -229,3 +230,65 @@ def test_a_platform_that_is_too_old_says_from_which_version(legacy_program: Prog
     assert done.code != 0
     assert "takes version 3.1" in done.err
     assert sent(legacy_program) == 0
+
+
+@pytest.mark.parametrize("bucket", ["elsewhere", "nowhere"])
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_waiting_is_taken_up_again_and_sends_nothing(
+    admin: Program, bucket: str, *, is_lost: bool
+) -> None:
+    server = admin.server
+    if is_lost:
+        server.faults.add("lost", "POST", "data_assets/*/transfer", times=1)
+    with server.hooks.before(TRANSFER) as gate, ThreadPoolExecutor() as pool:
+        admin("transfer", DERIVED, "--to", f"s3://{bucket}/x", "-y")
+        late = admin("transfer", "--wait", DERIVED, "--timeout", "1", "-o", "json")
+        assert late.code == exits.TIMED_OUT
+        assert f"coexplorer transfer --wait {DERIVED[:8]}" in late.err
+        assert ("nobody knows whether" in late.err) is is_lost
+        assert (late.json[0]["state"], late.json[0]["moving"]) == (
+            ("unknown", False) if is_lost else ("applied", True)
+        )
+        seen = len(server.requests("GET", f"*/data_assets/{DERIVED}"))
+        waiting = pool.submit(admin, "transfer", "--wait", DERIVED, RAW)
+        server.log.wait_for(seen + 1, "GET", f"*/data_assets/{DERIVED}", answered=True)
+        gate.release()
+        done = waiting.result()
+    assert "1 other asset of these: no transfer is on its way" in done.err
+    if bucket == "elsewhere":
+        assert (done.code, state_of(admin)) == (0, ("applied", None)), done
+        assert done.out.startswith("transferred ")
+    else:
+        assert (done.code != 0, state_of(admin)[0]) == (True, "refused"), done
+        assert "NoSuchBucket" in done.err
+    assert sent(admin) == 1
+    over = admin("transfer", "--wait", DERIVED)
+    assert over.code == exits.REFUSED
+    assert "no transfer of it" in over.err
+    assert sent(admin) == 1
+
+
+def test_a_signal_says_that_the_platform_goes_on(admin: Program) -> None:
+    server = admin.server
+    words = program_command("transfer", DERIVED, "--to", "s3://elsewhere/x", "-y", "--wait")
+    with server.hooks.before(TRANSFER):
+        seen = f"*/data_assets/{DERIVED}"
+        with subprocess.Popen(
+            words, env={**os.environ, **admin.env}, stderr=subprocess.PIPE, text=True
+        ) as stopped:
+            server.log.wait_for(1, "POST", "*/transfer", answered=True)
+            before = len(server.requests("GET", seen))
+            server.log.wait_for(before + 3, "GET", seen, answered=True)
+            stopped.send_signal(signal.SIGINT)
+            _, told = stopped.communicate()
+    assert "the platform still moves the files of 1 asset" in told
+    assert f"coexplorer transfer --wait {DERIVED[:8]}" in told
+    assert state_of(admin)[0] == "applied"
+
+
+@pytest.mark.parametrize("words", [(), ("--wait", "--force"), ("--wait", "--dry-run")])
+def test_where_to_must_be_said(admin: Program, words: tuple[str, ...]) -> None:
+    done = admin("transfer", DERIVED, *words)
+    assert done.code == exits.USAGE
+    assert "--to" in done.err
+    assert sent(admin) == 0

@@ -79,6 +79,13 @@ async def see_attach_asked(app: Running) -> None:
     await see_plan(app)
 
 
+async def see_transfer_asked(app: Running) -> None:
+    await app.until_shown("transfer to, with {id}")
+    await app.type("elsewhere/{id}")
+    await app.press("enter")
+    await app.until_shown("1 asset, 1 left out", "open data", "both recordings")
+
+
 async def see_share_asked(app: Running) -> None:
     await app.until_shown("who can see 2 marked:", "everyone")
 
@@ -112,6 +119,7 @@ ALL: dict[str, Callable[[Running], Awaitable[None]]] = {
     "edit.external": see_document,
     "asset.archive": see_plan,
     "asset.attach": see_attach_asked,
+    "asset.transfer": see_transfer_asked,
     "asset.share": see_share_asked,
     "asset.metadata": see_metadata_asked,
     "tag.add": see_tag_asked,

@@ -21,6 +21,7 @@ from coexplorer.tui.actions import (
     retag,
     search,
     sharing,
+    transferring,
     triage,
 )
 
@@ -35,6 +36,7 @@ ACTIONS: dict[str, Action] = {
     **retag.ACTIONS,
     **sharing.ACTIONS,
     **attaching.ACTIONS,
+    **transferring.ACTIONS,
     **metadata.ACTIONS,
     **marks.ACTIONS,
     **history.ACTIONS,
