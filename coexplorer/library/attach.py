@@ -47,7 +47,7 @@ from coexplorer.library.entries import (
     State,
 )
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
-from coexplorer.library.journal import EntryOutcome
+from coexplorer.library.journal_outcomes import EntryOutcome
 from coexplorer.library.locks import hold_asset
 from coexplorer.library.refusals import concerns_all, failed_state
 from coexplorer.library.results import EditResult

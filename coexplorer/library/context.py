@@ -34,7 +34,8 @@ from coexplorer.errors import (
 from coexplorer.fields import Fields
 from coexplorer.library.entries import PENDING, State
 from coexplorer.library.events import EventBus, RowsChanged
-from coexplorer.library.journal import EntryOutcome, Journal
+from coexplorer.library.journal import Journal
+from coexplorer.library.journal_outcomes import EntryOutcome
 from coexplorer.library.reading import search_time
 from coexplorer.library.reading_each import read_each
 from coexplorer.library.status import Status, describe_gaps

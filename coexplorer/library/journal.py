@@ -3,24 +3,23 @@
 Every method is one transaction, blocks, and may be called from any thread. Several processes write
 to one file. Nothing is sent unless its intent is in here first (design: catalog-and-edits.md).
 
-What can become of an entry is one set of rules, so all that writes is in this module, but for what
-a later change does to one that waits: `coexplorer.library.journal_successors`, called from here.
+What is called from here inside the transaction has modules of its own: how a batch is written down
+(`journal_drafts`), what became of an entry (`journal_outcomes`), and what a later change does to
+one that waits (`journal_successors`).
+
+It is a face, so it is one long list; what only reads is in `journal_reader`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import msgspec
-
 from coexplorer.errors import CoexplorerError, JournalError
 from coexplorer.fields import Fields
 from coexplorer.library.entries import (
-    DONE,
     KEPT,
     NOT_THERE,
     STOPPED,
@@ -33,7 +32,9 @@ from coexplorer.library.entries import (
     State,
     tell_how_to_go_on,
 )
-from coexplorer.library.journal_file import insert, tell_unusable
+from coexplorer.library.journal_drafts import NewBatch, write_batch
+from coexplorer.library.journal_file import tell_unusable
+from coexplorer.library.journal_outcomes import EntryOutcome, abandon, find_cause, settle
 from coexplorer.library.journal_reader import JournalReader
 from coexplorer.library.journal_rows import (
     KEPT_MARKS,
@@ -46,38 +47,12 @@ from coexplorer.library.journal_rows import (
 from coexplorer.library.journal_successors import (
     end_tries,
     give_up,
-    give_up_with_asset,
     set_aside,
-    supersede,
-    take_places,
     tell_followers,
-    withdraw,
 )
 from coexplorer.library.journal_tries import let_go
 from coexplorer.library.session_locks import NoSession, SessionLock, bury, is_dead
 from coexplorer.models import AssetId
-
-
-class EntryOutcome(msgspec.Struct, frozen=True):
-    """What became of an entry that was sent together with others.
-
-    Attributes:
-        error: Why, if it failed or was left out, or what else is to be said.
-        roles: What the platform has now; None: as it was sent.
-        found: See `Journal.settle`.
-        mounting: It is attached, and its files are not there yet.
-        gone: It was to take something back, and where that was attached is no more.
-        whole: See `Journal.settle`.
-    """
-
-    entry_id: int
-    state: State
-    error: CoexplorerError | None = None
-    roles: dict[str, str] | None = None
-    found: bool = False
-    mounting: bool = False
-    gone: bool = False
-    whole: bool = True
 
 
 class Journal(JournalReader):
@@ -124,7 +99,7 @@ class Journal(JournalReader):
         """Let go of the file; what is still planned or intended becomes unsent or unknown."""
         # Where it fails, the next start does it: the session's lock is free from then on.
         with contextlib.suppress(JournalError), self._file.transaction() as connection:
-            _abandon(connection, [self._session.name])
+            abandon(connection, [self._session.name])
         self._file.close()
         self._session.release()
 
@@ -162,13 +137,9 @@ class Journal(JournalReader):
             JournalError: It can't be written: nothing may be sent.
             UndoRefused: Another process takes the same back now, or has just done so.
         """
+        batch = NewBatch(self._origin, self._session.name, title, purpose, takes_back, into)
         with self._file.transaction() as connection:
-            now = time.time()
-            batch = into
-            if batch is None:
-                values = {"at": now, "origin": self._origin, "title": title, "purpose": purpose}
-                batch = insert(connection, "batches", values)
-            return batch, self._write_drafts(connection, drafts, batch, takes_back, now)
+            return write_batch(connection, batch, drafts, time.time())
 
     def rehearse(
         self,
@@ -184,17 +155,14 @@ class Journal(JournalReader):
             JournalError: Nothing can be written.
             UndoRefused: See `begin`.
         """
+        batch = NewBatch(self._origin, self._session.name, "", purpose, takes_back, into)
         entries: list[Entry] = []
         given_up: list[Entry] = []
         with contextlib.suppress(_RehearsedError), self._file.transaction() as connection:
             now = time.time()
-            batch = into
-            if batch is None:
-                values = {"at": now, "origin": self._origin, "title": "", "purpose": purpose}
-                batch = insert(connection, "batches", values)
-            numbers = self._write_drafts(connection, drafts, batch, takes_back, now)
+            number, numbers = write_batch(connection, batch, drafts, now)
             written = {
-                entry.id: entry for entry in select(connection, "WHERE batch_id = ?", (batch,))
+                entry.id: entry for entry in select(connection, "WHERE batch_id = ?", (number,))
             }
             entries = [written[number] for number in numbers if number in written]
             given_up = select(
@@ -204,66 +172,6 @@ class Journal(JournalReader):
             )
             raise _RehearsedError
         return entries, given_up
-
-    def _write_drafts(
-        self,
-        connection: sqlite3.Connection,
-        drafts: Sequence[EntryDraft],
-        batch: int,
-        takes_back: int | None,
-        now: float,
-    ) -> list[int]:
-        """Write the entries of a batch, and give up what they replace."""
-        reversed_ones = [draft.reverses for draft in drafts if draft.reverses is not None]
-        again, in_part = supersede(connection, reversed_ones, batch, now)
-        if takes_back is not None:
-            withdraw(connection, drafts, takes_back, batch, now)
-        numbers = []
-        for draft in take_places(connection, drafts, batch, now, self._origin):
-            values: dict[str, object] = {
-                "session": self._session.name,
-                "asset_name": draft.asset_name,
-                "action": draft.action,
-                "state": draft.state,
-                "base": encode_value(draft.base),
-                "mine": encode_value(draft.mine),
-                "base_metadata": encode_roles(draft.action, draft.roles_before),
-                "metadata": encode_roles(draft.action, draft.roles),
-                "reason": draft.reason,
-                "hint": draft.hint,
-                "settled_at": None if draft.state is State.PLANNED else now,
-                "needless": draft.needless,
-                "fit": encode_value(draft.fit),
-                "asked": encode_value(draft.asked or None),
-                "shown": encode_value(draft.shown),
-                "cause": draft.cause,
-            }
-            # What was there before the part of an earlier try that arrived is not forgotten.
-            before, after = in_part.get(draft.reverses or 0, (None, None))
-            if draft.state is State.PLANNED and before is not None:
-                values |= {"before": before, "after": after, "cause": Cause.IN_PART}
-            else:
-                values |= {"before": None, "after": None}
-            number = None if draft.reverses is None else again.get(draft.reverses)
-            if number is None:
-                keys = {
-                    "batch_id": batch,
-                    "asset_id": draft.asset_id,
-                    "reverses": draft.reverses,
-                }
-                number = insert(connection, "entries", keys | values)
-            else:
-                columns = ", ".join(f"{name} = ?" for name in values)
-                connection.execute(
-                    f"UPDATE entries SET {columns} WHERE id = ?",  # noqa: S608 - our own names
-                    (*values.values(), number),
-                )
-            numbers.append(number)
-            if draft.cause is Cause.RESTORED:  # all that there was to take back of it
-                connection.execute(
-                    "UPDATE entries SET undone_by = ? WHERE id = ?", (batch, draft.reverses)
-                )
-        return numbers
 
     def leave_to_own(self, entry: Entry) -> Entry | None:
         """Return what of a change that this session has just made is not up to a later one.
@@ -341,7 +249,7 @@ class Journal(JournalReader):
                 cause = Cause.FOUND if each.found else None
                 cause = Cause.MOUNTING if each.mounting else cause
                 cause = Cause.GONE if each.gone else cause
-                _settle(
+                settle(
                     connection,
                     each.entry_id,
                     each.state,
@@ -386,7 +294,7 @@ class Journal(JournalReader):
             roles: Where the asset was shared: the members' roles that the platform has now.
         """
         with self._file.transaction() as connection:
-            _settle(
+            settle(
                 connection,
                 entry_id,
                 state,
@@ -394,7 +302,7 @@ class Journal(JournalReader):
                 asset_id=asset_id,
                 after=after,
                 whole=whole,
-                cause=_find_cause(state, gone=gone, in_part=in_part, found=found),
+                cause=find_cause(state, gone=gone, in_part=in_part, found=found),
                 forgets_sent=not (in_part or late),
                 set_aside=set_aside,
                 roles=roles,
@@ -542,7 +450,7 @@ class Journal(JournalReader):
                         " WHERE state = ? AND session = ? AND batch_id = ?",
                         (state, reason, hint, now, found, session, batch_id),
                     )
-            _abandon(connection, [session], batch_id=batch_id, error=error)
+            abandon(connection, [session], batch_id=batch_id, error=error)
         del self._left_open[batch_id]
 
     def is_left_open(self, batch_id: int) -> bool:
@@ -570,7 +478,7 @@ class Journal(JournalReader):
         if not dead:
             return 0
         with self._file.transaction() as connection:
-            count = _abandon(connection, dead)
+            count = abandon(connection, dead)
         for name in dead:
             bury(self._folder, name)
         return count
@@ -585,94 +493,5 @@ class Journal(JournalReader):
         self.recover()
 
 
-def _settle(
-    connection: sqlite3.Connection,
-    entry_id: int,
-    state: State,
-    *,
-    error: CoexplorerError | None,
-    cause: Cause | None,
-    roles: dict[str, str] | None,
-    whole: bool,
-    asset_id: AssetId | None = None,
-    after: Fields | None = None,
-    forgets_sent: bool = True,
-    set_aside: bool = False,
-) -> None:
-    """Write down what became of an entry, inside a transaction: see `Journal.settle`."""
-    connection.execute(
-        "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ?, cause = ?,"
-        " set_aside = ?, asset_id = coalesce(?, asset_id), after = coalesce(?, after),"
-        " metadata = coalesce(?, metadata) WHERE id = ?",
-        (
-            state,
-            error.message if error else "",
-            error.hint if error else "",
-            time.time(),
-            cause,
-            set_aside,
-            asset_id,
-            encode_value(after),
-            encode_value(roles),
-            entry_id,
-        ),
-    )
-    if state is State.UNSENT and forgets_sent:
-        connection.execute(
-            "UPDATE entries SET before = NULL, after = NULL WHERE id = ?", (entry_id,)
-        )
-    if whole and state in DONE:
-        connection.execute(
-            "UPDATE entries SET undone_by = reversal.batch_id FROM entries AS reversal"
-            " WHERE reversal.id = ? AND entries.id = reversal.reverses",
-            (entry_id,),
-        )
-    if state in DONE:
-        give_up_with_asset(connection, entry_id)
-
-
-def _find_cause(state: State, *, gone: bool, in_part: bool, found: bool) -> Cause | None:
-    """Return what the state of an entry does not tell (pure): see `Journal.settle`."""
-    if gone:
-        return Cause.GONE
-    if found:
-        return Cause.FOUND
-    return Cause.IN_PART if in_part and state in KEPT else None
-
-
 class _RehearsedError(Exception):
     """Takes back what a rehearsal has written."""
-
-
-def _abandon(
-    connection: sqlite3.Connection,
-    sessions: Sequence[str],
-    *,
-    batch_id: int | None = None,
-    error: CoexplorerError | None = None,
-) -> int:
-    """Settle what sessions left half done, all of it or in one batch; return how many entries."""
-    count = 0
-    for session in sessions:
-        # What it takes to send a create is in no journal, so it never waits to be sent.
-        tail = "action = ? AND state = ? AND session = ? AND batch_id = coalesce(?, batch_id)"
-        create = (Action.CREATE, State.PLANNED, session, batch_id)
-        for entry in select(connection, f"WHERE {tail}", create):
-            connection.execute(
-                "UPDATE entries SET state = ?, reason = ?, hint = ?, settled_at = ? WHERE id = ?",
-                (State.REFUSED, STOPPED, "create it again", time.time(), entry.id),
-            )
-            tell_followers(connection, entry.id, None)
-            count += 1
-        never = error.message if error else "it was interrupted before this was sent"
-        for state, final, reason, hint in (
-            (State.PLANNED, State.UNSENT, never, error.hint if error else ""),
-            (State.INTENDED, State.UNKNOWN, "it was interrupted while it was being sent", ""),
-        ):
-            count += connection.execute(
-                "UPDATE entries SET state = ?1, reason = ?2, settled_at = ?3,"
-                " hint = CASE WHEN ?7 = '' THEN hint ELSE ?7 END"
-                " WHERE state = ?4 AND session = ?5 AND batch_id = coalesce(?6, batch_id)",
-                (final, reason, time.time(), state, session, batch_id, hint),
-            ).rowcount
-    return count

@@ -28,7 +28,7 @@ from coexplorer.library.asset_checks import AssetChecks
 from coexplorer.library.attempt import Attempt, build_result
 from coexplorer.library.context import Context
 from coexplorer.library.entries import FOUND, Action, Entry, State
-from coexplorer.library.journal import EntryOutcome
+from coexplorer.library.journal_outcomes import EntryOutcome
 from coexplorer.library.plans import Plan, PlanItem, keep_fit
 from coexplorer.library.results import BatchReport, EditResult, read_result
 from coexplorer.library.selection import Fit
