@@ -1,6 +1,6 @@
 """What the journal holds, read: its entries, its batches, what an undo would be about.
 
-Every method is one read, blocks, and may be called from any thread.
+Every method is one read, blocks, and may be called from any thread. It is a face: a question each.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from coexplorer.library.entries import (
     Reason,
     State,
 )
+from coexplorer.library.journal_batches import find_redoing, read_batches
 from coexplorer.library.journal_file import JournalFile, is_sound, tell_damaged_rows
 from coexplorer.library.journal_rows import (
     KEPT_MARKS,
     SELECT,
     WRITES,
     build_all,
-    is_batch,
     writes_of,
 )
 from coexplorer.library.journal_successors import place_taken
@@ -38,8 +38,6 @@ from coexplorer.library.journal_tries import REPLACED_TRY
 from coexplorer.library.succession import held_texts, leave_to_later
 from coexplorer.library.transfer_target import MOVING
 from coexplorer.models import AssetId
-
-_NAMED_AT_ONCE = 500
 
 _FOUND_GONE = (
     "EXISTS (SELECT 1 FROM entries AS tried WHERE tried.reverses = entries.id"
@@ -398,7 +396,7 @@ class JournalReader:
 
     def find_redone(self, batch_id: int) -> Batch | None:
         """Return the batch that did again what was undone of one, and stands; None if none does."""
-        number = self._find_redoing(batch_id)
+        number = find_redoing(self._file, batch_id)
         return None if number is None else self.batch(number)
 
     def find_redoable(self) -> Batch | None:
@@ -434,64 +432,6 @@ class JournalReader:
             self.damage = tell_damaged_rows(self._path, what, numbers)
 
     def _batches(self, tail: str, values: Sequence[object]) -> list[Batch]:
-        columns = (
-            "id, at, origin, title, purpose,"
-            " (SELECT max(taken_back.batch_id) FROM entries"
-            " JOIN entries AS taken_back ON taken_back.id = entries.reverses"
-            " WHERE entries.batch_id = batches.id)"
-        )
-        rows = self._file.read(f"SELECT {columns} FROM batches {tail}", values)  # noqa: S608 - constants
-        self._note_damage("change", [row[0] for row in rows if not is_batch(row)])
-        rows = [row for row in rows if is_batch(row)]
-        numbers = [row[0] for row in rows]
-        counts: dict[int, dict[str, int]] = {number: {} for number in numbers}
-        given_up: dict[int, dict[str, int]] = {number: {} for number in numbers}
-        undone = dict.fromkeys(numbers, 0)
-        for number, state, count, taken_back, withdrawals in self._file.read(
-            "SELECT batch_id, state, count(*), count(undone_by), sum(cause IS ?) FROM entries"
-            " WHERE batch_id BETWEEN ? AND ? GROUP BY batch_id, state",
-            (Cause.GIVEN_UP, min(numbers, default=0), max(numbers, default=0)),
-        ):
-            if number in counts:
-                counts[number][state] = count
-                if withdrawals and state in DONE:
-                    given_up[number][state] = withdrawals
-                undone[number] += taken_back
-        names = self._name_single([each for each in numbers if sum(counts[each].values()) == 1])
-        return [
-            Batch(
-                id=row[0],
-                at=row[1],
-                origin=row[2],
-                title=row[3],
-                purpose=Purpose(row[4]),
-                reverses=row[5],
-                counts={state: found for state in State if (found := counts[row[0]].get(state))},
-                undone=undone[row[0]],
-                given_up=given_up[row[0]],
-                asset_name=names.get(row[0], ""),
-                redone_by=self._find_redoing(row[0]) if undone[row[0]] else None,
-            )
-            for row in rows
-        ]
-
-    def _find_redoing(self, batch_id: int) -> int | None:
-        """Return the number of the batch that `find_redone` finds."""
-        ((number,),) = self._file.read(
-            "SELECT max(again.batch_id) FROM entries"
-            " JOIN entries AS undo ON undo.reverses = entries.id AND undo.undone_by IS NOT NULL"
-            " JOIN entries AS again ON again.reverses = undo.id"
-            " AND again.state = ? AND again.undone_by IS NULL WHERE entries.batch_id = ?",
-            (State.APPLIED, batch_id),
-        )
-        return number if isinstance(number, int) else None
-
-    def _name_single(self, numbers: Sequence[int]) -> dict[int, str]:
-        """Return the names of the assets of batches that have one entry each."""
-        found: dict[int, str] = {}
-        for at in range(0, len(numbers), _NAMED_AT_ONCE):
-            some = numbers[at : at + _NAMED_AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT batch_id, asset_name FROM entries WHERE batch_id IN ({marks})"  # noqa: S608 - only marks
-            found |= {row[0]: row[1] for row in self._file.read(query, some) if is_sound(row)}
+        found, bad = read_batches(self._file, tail, values)
+        self._note_damage("change", bad)
         return found
