@@ -19,7 +19,8 @@ from coexplorer.text import clean
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.library.plans import Change, Plan
+    from coexplorer.library.bulk_change import Change
+    from coexplorer.library.plans import Plan
     from coexplorer.models import AssetId
 
 _uses_option = click.option(
@@ -48,7 +49,7 @@ def archive_command(
     style: Format,
 ) -> None:
     """Archive assets. They no longer show up in lists; unarchive brings them back."""
-    from coexplorer.library.plans import Change
+    from coexplorer.library.bulk_change import Change
 
     change = Change(archive=True)
 
@@ -76,7 +77,7 @@ def unarchive_command(
     style: Format,
 ) -> None:
     """Bring assets back from the archive. A query needs is:archived to find them."""
-    from coexplorer.library.plans import Change
+    from coexplorer.library.bulk_change import Change
 
     change = Change(archive=False)
     plan = _plan(invocation, assets, query, change, refresh=refresh)
@@ -105,7 +106,7 @@ def rm_command(
     style: Format,
 ) -> None:
     """Delete archived assets for good. This can't be undone, so it always asks."""
-    from coexplorer.library.plans import Change
+    from coexplorer.library.bulk_change import Change
 
     change = Change(delete=True, archive_first=archive_first)
     shown = None if uses is False else lambda _: dry_run or not yes

@@ -179,7 +179,7 @@ async def _plan(
     refresh: bool,
 ) -> Plan:
     from coexplorer.library.attachments import Attaching, pick_attached
-    from coexplorer.library.plans import Change
+    from coexplorer.library.bulk_change import Change
 
     found = await _find(library, place)
     ids: list[AssetId] = []

@@ -33,8 +33,9 @@ from coexplorer.fields import FIELD_BY_NAME, SETS_LAST, FieldKind, Fields, Value
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.library.bulk_change import Change
     from coexplorer.library.left_texts import Author
-    from coexplorer.library.plans import Change, Plan
+    from coexplorer.library.plans import Plan
     from coexplorer.models import AssetId
 
 
@@ -137,7 +138,7 @@ def edit_command(
     see log. Text that you typed and did not send is kept, too, until nobody has touched it for 90
     days.
     """
-    from coexplorer.library.plans import Change
+    from coexplorer.library.bulk_change import Change
 
     sweep_texts()
     targets = Targets() if resume is not None else read_targets(assets, query)
@@ -213,7 +214,7 @@ async def _plan(library: Library, targets: Targets, change: Change, *, refresh: 
 
 async def _keep(library: Library, change: Change, error: KnownAssetGoneError) -> None:
     """Keep what was asked for of an asset that may only not be shared any more."""
-    from coexplorer.library.plans import change_fields
+    from coexplorer.library.bulk_change import change_fields
 
     base = error.record.asset.fields
     mine = change_fields(base, change)

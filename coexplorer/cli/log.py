@@ -236,7 +236,7 @@ def _print_texts(entries: Sequence[Entry]) -> None:
     """
     from coexplorer.cli.plan_texts import describe_change, describe_fields
     from coexplorer.library.entries import KEPT, MOUNT
-    from coexplorer.library.plans import describe_roles
+    from coexplorer.library.field_diffs import describe_roles
 
     for entry in entries:
         is_text = entry.base is not None and entry.mine is not None

@@ -15,7 +15,8 @@ from coexplorer.text import clean, clean_lines, diff_lines, width
 
 if TYPE_CHECKING:
     from coexplorer.fields import Fields
-    from coexplorer.library.plans import FieldDiff, Plan, PlanItem
+    from coexplorer.library.field_diffs import FieldDiff
+    from coexplorer.library.plans import Plan, PlanItem
     from coexplorer.library.used_by import Uses
 
 _NARROWEST, _WIDEST = 11, 32
@@ -119,7 +120,7 @@ def _describe_uses(uses: Uses) -> str:
 
 def describe_change(before: Fields, after: Fields) -> list[str]:
     """Return the fields that differ as a diff."""
-    from coexplorer.library.plans import describe_difference
+    from coexplorer.library.field_diffs import describe_difference
 
     return describe_fields(describe_difference(before, after))
 

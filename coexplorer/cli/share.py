@@ -167,7 +167,7 @@ def read_change(
 async def _plan(
     library: Library, targets: Targets, change: SharingChange, *, refresh: bool, look: bool
 ) -> Plan:
-    from coexplorer.library.plans import Change
+    from coexplorer.library.bulk_change import Change
 
     chosen = await choose_targets(library, targets, refresh=refresh, kept=True)
     with Progress("asking who can see them") as bar:

@@ -92,7 +92,7 @@ def transfer_command(
         deadline.doing = "nothing was transferred"
 
     async def work(library: Library) -> Plan:
-        from coexplorer.library.plans import Change
+        from coexplorer.library.bulk_change import Change
         from coexplorer.library.transfer_target import Transferring, parse_target
 
         transferring = Transferring(parse_target(target, endpoint or ""), force, again)

@@ -9,12 +9,7 @@ from functools import partial
 import anyio
 import msgspec
 
-from coexplorer.errors import (
-    CoexplorerError,
-    InvalidField,
-    JournalError,
-    Refused,
-)
+from coexplorer.errors import CoexplorerError, InvalidField, JournalError, Refused
 from coexplorer.fields import changed_fields, tell_fields
 from coexplorer.library.asset_checks import allow_unfit
 from coexplorer.library.attach_plans import AttachPlanner
@@ -26,6 +21,7 @@ from coexplorer.library.batch_reports import (
     read_outcome,
     tell_unsent,
 )
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.context import Context
 from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
@@ -46,7 +42,8 @@ from coexplorer.library.metadata import (
     known_schema,
     touches_metadata,
 )
-from coexplorer.library.plans import Change, Plan, PlanItem, build_plan, keep_fit, leave_out_done
+from coexplorer.library.planning import build_plan, leave_out_done
+from coexplorer.library.plans import Plan, PlanItem, keep_fit
 from coexplorer.library.reading import search_time
 from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result

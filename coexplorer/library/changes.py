@@ -14,18 +14,15 @@ from coexplorer.errors import CoexplorerError, EditConflict
 from coexplorer.fields import Fields
 from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.bulk import Bulk, Stopping, never
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor, Heard
 from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
 from coexplorer.library.log import Log
 from coexplorer.library.metadata import known_schema
-from coexplorer.library.plans import Change, Plan, show_by
-from coexplorer.library.results import (
-    BatchProgress,
-    BatchReport,
-    EditResult,
-)
+from coexplorer.library.plans import Plan, show_by
+from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, Record
 from coexplorer.query import Query

@@ -7,17 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from coexplorer.config.environment import find_session
 from coexplorer.fields import Fields, Map
+from coexplorer.library.bulk_change import Change, change_fields
 from coexplorer.library.capture import CaptureChecks
 from coexplorer.library.context import Context
 from coexplorer.library.create import Creator, SharingTold
 from coexplorer.library.edit import Editor
 from coexplorer.library.metadata import ensure_schema, judge_metadata
-from coexplorer.library.plans import Change, change_fields
-from coexplorer.library.results import (
-    CreateProgress,
-    EditResult,
-    ReadyProgress,
-)
+from coexplorer.library.results import CreateProgress, EditResult, ReadyProgress
 from coexplorer.models import AssetId, NewAsset, Record
 from coexplorer.sharing.changes import SharingChange
 

@@ -26,6 +26,8 @@ class Action(StrEnum):
     TRANSFER = "transfer"
 
 
+ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
+
 ATTACHING = (Action.ATTACH, Action.DETACH)
 """What changes a capsule, a pipeline or a workstation, and not the asset itself."""
 

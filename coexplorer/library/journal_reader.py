@@ -11,6 +11,7 @@ from pathlib import Path
 from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
 from coexplorer.library.entries import (
+    ARCHIVING,
     DONE,
     KEPT,
     NOT_THERE,
@@ -26,13 +27,7 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.journal_batches import find_redoing, read_batches
 from coexplorer.library.journal_file import JournalFile, is_sound, tell_damaged_rows
-from coexplorer.library.journal_rows import (
-    KEPT_MARKS,
-    SELECT,
-    WRITES,
-    build_all,
-    writes_of,
-)
+from coexplorer.library.journal_rows import KEPT_MARKS, SELECT, WRITES, build_all, writes_of
 from coexplorer.library.journal_successors import place_taken
 from coexplorer.library.journal_tries import REPLACED_TRY
 from coexplorer.library.succession import held_texts, leave_to_later
@@ -170,7 +165,7 @@ class JournalReader:
                 *(*dead, State.SKIPPED),
                 *(State.UNCHANGED, Cause.GIVEN_UP),
                 *(State.UNSENT, State.PLANNED, WAITING),
-                *(*DONE, Action.ARCHIVE, Action.UNARCHIVE),
+                *(*DONE, *ARCHIVING),
             ),
         )
         later = [each for each in later if each.id not in but]

@@ -1,159 +1,40 @@
-"""What a bulk edit is meant to do, and what it would do to each asset. Pure."""
+"""What a change to many assets would do to each, as it is shown and then carried out. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from coexplorer.errors import InvalidField, Refused
-from coexplorer.fields import (
-    FieldKind,
-    Fields,
-    Value,
-    changed_fields,
-    field_named,
-    find_field,
-    replace_values,
-    same_value,
-    tell_fields,
-    with_fields_of,
+from coexplorer.fields import Fields, Value, changed_fields, replace_values, tell_fields
+from coexplorer.library.entries import (
+    ARCHIVING,
+    ATTACHING,
+    RESTORED,
+    Action,
+    Entry,
+    EntryDraft,
+    State,
 )
-from coexplorer.lenient_json import encode_json
-from coexplorer.library.attachments import Attaching
-from coexplorer.library.entries import ATTACHING, RESTORED, Action, Entry, EntryDraft, State
-from coexplorer.library.losses import Loss, find_loss
-from coexplorer.library.merge import unique
-from coexplorer.library.selection import Fit, keep_shown
-from coexplorer.library.transfer_target import Transferring, show_storage
+from coexplorer.library.field_diffs import (
+    FieldDiff,
+    describe_difference,
+    describe_folder,
+    describe_roles,
+    describe_storage,
+)
+from coexplorer.library.losses import Loss
+from coexplorer.library.selection import Fit
 from coexplorer.library.used_by import Uses
-from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_texts, show_field
-from coexplorer.models import AssetId, Record
-from coexplorer.sharing.changes import SharingChange
-from coexplorer.sharing.roles import Roles, title_of
-from coexplorer.written import trim
+from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.models import AssetId
+from coexplorer.sharing.roles import Roles
 
-_ARCHIVING = (Action.ARCHIVE, Action.UNARCHIVE)
 _REMOVING = (Action.ARCHIVE, Action.DELETE)
 _SEEMS = {
     Action.ARCHIVE: "seems to be archived already",
     Action.UNARCHIVE: "seems not to be archived",
 }
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One change to many assets; parts that are None or empty change nothing.
-
-    Attributes:
-        add_tags: Tags to add.
-        remove_tags: Tags to remove; renaming a tag means removing the old one and adding the new
-            one.
-        only_with: Skip assets that have none of these tags (for renaming and merging tags).
-        values: New values by the field's name; for a set, its complete value.
-        metadata: By the key of custom metadata, the values that were typed; None takes it away.
-        archive: True archives, False unarchives.
-        delete: Delete for good; assets that are not archived are skipped.
-        archive_first: With `delete`: archive assets that are not archived, then delete them.
-        sharing: Who is to be able to see them.
-        attaching: To or from which workplace they are attached or detached.
-        transferring: Where their files are moved to.
-    """
-
-    add_tags: tuple[str, ...] = ()
-    remove_tags: tuple[str, ...] = ()
-    only_with: tuple[str, ...] = ()
-    values: Mapping[str, Value] = {}
-    metadata: Mapping[str, Sequence[str] | None] = {}
-    archive: bool | None = None
-    delete: bool = False
-    archive_first: bool = False
-    sharing: SharingChange | None = None
-    attaching: Attaching | None = None
-    transferring: Transferring | None = None
-
-    @property
-    def action(self) -> Action:
-        """The one action that this change stands for.
-
-        Raises:
-            Refused: It mixes kinds of change, or does nothing.
-        """
-        actions = [Action.EDIT] if self._edits() else []
-        if self.archive is not None:
-            actions.append(Action.ARCHIVE if self.archive else Action.UNARCHIVE)
-        if self.delete:
-            actions.append(Action.DELETE)
-        if self.sharing is not None:
-            actions.append(Action.SHARE)
-        if self.attaching is not None:
-            actions.append(self.attaching.action)
-        if self.transferring is not None:
-            actions.append(Action.TRANSFER)
-        if len(actions) != 1:
-            what = "nothing" if not actions else " and ".join(actions)
-            raise Refused(f"this asks for {what} at once", hint="give one kind of change at a time")
-        return actions[0]
-
-    @property
-    def title(self) -> str:
-        """One line for the log, e.g. ``add tag rna``."""
-        parts = []
-        for name, value in self.values.items():
-            if isinstance(value, tuple):
-                parts.append(f"set {name} {', '.join(value) or '(none)'}")
-        for verb, tags in (("add", self.add_tags), ("remove", self.remove_tags)):
-            if tags:
-                parts.append(f"{verb} {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}")
-        parts += [f"set {name}" for name, value in self.values.items() if isinstance(value, str)]
-        parts += [
-            f"take {key!r} away" if texts is None else f"set {key!r} to {', '.join(texts)}"
-            for key, texts in self.metadata.items()
-        ]
-        if self.archive is not None:
-            parts.append("archive" if self.archive else "unarchive")
-        if self.delete:
-            parts.append("archive and delete" if self.archive_first else "delete")
-        if self.sharing is not None:
-            parts.append(self.sharing.title)
-        if self.attaching is not None:
-            parts.append(self.attaching.told)
-        if self.transferring is not None:
-            parts.append(self.transferring.told)
-        return "; ".join(parts)
-
-    def _edits(self) -> bool:
-        return bool(self.add_tags or self.remove_tags or self.values or self.metadata)
-
-
-class FieldDiff(msgspec.Struct, frozen=True):
-    """One field before and after; sets are joined by a comma and a blank.
-
-    Attributes:
-        added, removed: What was added to a set and removed from it; tells more than the two values.
-    """
-
-    field: str
-    before: str
-    after: str
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """What people call the field; where an asset is shared, the member."""
-        known = find_field(self.field)
-        return title_of(self.field) if known is None else known.title
-
-    @property
-    def is_role(self) -> bool:
-        """Whether it is a member's role; `before` is empty where that is not known."""
-        return find_field(self.field) is None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether it is a set that changed."""
-        return bool(self.added or self.removed)
 
 
 class PlanItem(msgspec.Struct, frozen=True):
@@ -237,7 +118,7 @@ class PlanItem(msgspec.Struct, frozen=True):
         """Return what the journal writes down about it before anything is sent."""
         edits = self.action is Action.EDIT
         fit = self.fit
-        if fit is not None and (self.archive_first or self.action in _ARCHIVING):
+        if fit is not None and (self.archive_first or self.action in ARCHIVING):
             fit = fit.whether_archived_or_not()
         draft = EntryDraft(
             asset_id=self.asset_id,
@@ -307,53 +188,6 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(item.loss for item in self.todo if item.loss is not None)
 
 
-def build_plan(
-    records: Sequence[Record],
-    change: Change,
-    fits: Mapping[AssetId, Fit] | None = None,
-    is_current: Callable[[Record], bool] = lambda _: True,
-    schema: MetadataSchema = UNKNOWN,
-) -> Plan:
-    """Say what `change` would do to each of `records`, and which it skips and why.
-
-    Args:
-        records: As they are known.
-        change: What to do.
-        fits: What some of them must still be when they are read again.
-        is_current: Tells whether a record is recent enough to skip its asset as needing no change.
-            An older one is planned, and judged when it is read again.
-        schema: Says of what type custom metadata are.
-
-    Raises:
-        InvalidField: The change has a value that must never be sent.
-        Refused: It has nothing to do, or more than one kind of change.
-    """
-    action = change.action
-    _check_taken_away(records, change, schema)
-    fits = fits or {}
-    items = []
-    for record in records:
-        fit = fits.get(record.asset.id)
-        if change.only_with:
-            fit = msgspec.structs.replace(fit or Fit(), tags=change.only_with)
-        found = fit is not None and bool(fit.query)
-        item = _plan_item(record, change, action, found=found, is_current=is_current, schema=schema)
-        items.append(keep_fit(item, fit))
-    return Plan(change.title, tuple(items))
-
-
-def _check_taken_away(records: Sequence[Record], change: Change, schema: MetadataSchema) -> None:
-    """Check that a key that is to be taken away is one: that nobody has it tells nothing else.
-
-    Raises:
-        InvalidField: It is not in the schema, and no asset has it.
-    """
-    for key, texts in change.metadata.items():
-        is_none = texts is None and schema.known and schema.find(key) is None
-        if is_none and records and not any(key in (r.asset.metadata or {}) for r in records):
-            raise schema.build_no_such(key)
-
-
 def show_by(plan: Plan, schema: MetadataSchema) -> Plan:
     """Return a plan that shows custom metadata as the schema types them."""
     items = tuple(msgspec.structs.replace(item, schema=schema) for item in plan.items)
@@ -380,26 +214,6 @@ def keep_fit(item: PlanItem, fit: Fit | None) -> PlanItem:
     return msgspec.structs.replace(item, fit=msgspec.structs.replace(fit, seen=seen, shown=shown))
 
 
-def leave_out_done(item: PlanItem, now: Fields, *, is_current: bool) -> PlanItem:
-    """Return an edit without the fields that are as it wants them already.
-
-    Args:
-        item: An edit.
-        now: What is known of the asset now.
-        is_current: Whether that is recent enough to skip the asset; otherwise sending looks again.
-    """
-    wanted = changed_fields(item.base, item.mine)
-    done = [name for name in wanted if same_value(item.mine, now, name)]
-    if len(done) < len(wanted):
-        base = with_fields_of(item.base, now, done)
-        return msgspec.structs.replace(item, base=base) if done else item
-    if not is_current:
-        return msgspec.structs.replace(item, is_unsure=True)
-    return msgspec.structs.replace(
-        item, base=item.mine, reason="already set", needless=True, is_unsure=False
-    )
-
-
 def note_changes(plan: Plan, seen: Mapping[AssetId, Mapping[str, Value]]) -> Plan:
     """Say in a plan what has changed since its assets were chosen, as far as that was `seen`."""
     items = []
@@ -412,146 +226,3 @@ def note_changes(plan: Plan, seen: Mapping[AssetId, Mapping[str, Value]]) -> Pla
             item = msgspec.structs.replace(item, since=since, fit=fit)  # noqa: PLW2901 - the same one
         items.append(item)
     return Plan(plan.title, tuple(items))
-
-
-def describe_difference(
-    before: Fields, after: Fields, schema: MetadataSchema = UNKNOWN
-) -> tuple[FieldDiff, ...]:
-    """Name the fields that differ, with both values; `schema` says which metadata are dates."""
-    diffs = []
-    for name in changed_fields(before, after):
-        field = field_named(name)
-        if field.kind is FieldKind.SET:
-            old, new = field.set_of(before), field.set_of(after)
-            added = tuple(each for each in new if each not in old)
-            removed = tuple(each for each in old if each not in new)
-            texts = ", ".join(old), ", ".join(new)
-            diffs.append(FieldDiff(name, *texts, added=added, removed=removed))
-        else:
-            texts = show_field(field, before, schema), show_field(field, after, schema)
-            diffs.append(FieldDiff(name, *texts))
-    return tuple(diffs)
-
-
-def describe_roles(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
-    """Name the members whose roles differ, with both roles; empty where the old one is unknown."""
-    return tuple(
-        FieldDiff(member, before.get(member, ""), role)
-        for member, role in after.items()
-        if role != before.get(member)
-    )
-
-
-def describe_folder(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
-    """Say in which folder an asset is attached, or was; empty where that is not known."""
-    old, new = (next(iter(each.values()), "") for each in (before, after))
-    if after:
-        return (FieldDiff("folder", "", new),) if new else ()
-    return (FieldDiff("folder", old, "not attached"),) if old else ()
-
-
-def describe_storage(before: Roles, after: Roles) -> tuple[FieldDiff, ...]:
-    """Say where the files of an asset are, as far as that is known, and where they are to be."""
-    old, new = show_storage(before, after)
-    return (FieldDiff("storage", old, new),) if new else ()
-
-
-def change_fields(fields: Fields, change: Change, schema: MetadataSchema = UNKNOWN) -> Fields:
-    """Apply the editing part of `change` to `fields`.
-
-    Raises:
-        InvalidField: A value of custom metadata is not what the schema allows.
-    """
-    fields = replace_values(fields, {**change.values, **_read_metadata(fields, change, schema)})
-    tags = fields.tags
-    # What is typed with something around it means the tag, unless the asset has it just so.
-    removed = {tag if tag in tags else trim(tag) for tag in change.remove_tags}
-    kept = (tag for tag in tags if tag not in removed)
-    return replace_values(fields, {"tags": unique([*kept, *change.add_tags])})
-
-
-def _read_metadata(fields: Fields, change: Change, schema: MetadataSchema) -> dict[str, Value]:
-    """Return the values that were typed for keys of custom metadata, as JSON text."""
-    values: dict[str, Value] = {}
-    before = fields.metadata or {}
-    for key, texts in change.metadata.items():
-        name, value = f"metadata.{key}", None
-        if texts is not None:
-            try:
-                value = read_texts(schema.find(key), texts, before.get(key))
-            except MetadataMistake as error:
-                raise InvalidField(name, f"it {error}") from None
-        values[name] = None if texts is None else encode_json(value).decode()
-    return values
-
-
-def _add_asked_tags(base: Fields, change: Change, mine: Fields) -> Fields | None:
-    """Return a base without the tags that were asked for; see `PlanItem.seen`."""
-    removed = (tag if tag in base.tags else trim(tag) for tag in change.remove_tags)
-    kept = (tag for tag in base.tags if tag not in change.add_tags)
-    seen = unique([*kept, *(tag for tag in removed if tag not in mine.tags)])
-    return None if set(seen) == set(base.tags) else replace_values(base, {"tags": seen})
-
-
-def _plan_item(
-    record: Record,
-    change: Change,
-    action: Action,
-    *,
-    found: bool,
-    is_current: Callable[[Record], bool],
-    schema: MetadataSchema,
-) -> PlanItem:
-    """Plan what is done to one asset.
-
-    Args:
-        record: The asset.
-        change: What to do.
-        action: Its one action.
-        found: A query has found it; otherwise somebody named this very asset.
-        is_current: See `build_plan`.
-        schema: See `build_plan`.
-    """
-    asset = record.asset
-    base = mine = asset.fields
-    reason = ""
-    is_unsure = False
-    seen: Fields | None = None
-    archived = record.membership.archived
-    if action is Action.EDIT:
-        mine = tidy_fields(change_fields(base, change, schema), base)
-        if change.only_with and not set(change.only_with) & set(base.tags):
-            mine, reason = base, f"has no tag {' or '.join(change.only_with)}"
-        elif not (changed := changed_fields(base, mine)):
-            is_unsure = not is_current(record)
-            reason = "" if is_unsure else "already has it"
-            seen = _add_asked_tags(base, change, mine)
-        else:
-            seen = _add_asked_tags(base, change, mine)
-            check_fields(mine, only=changed, known=(base,), schema=schema)
-    elif action in _ARCHIVING:
-        # What is known may be a minute old. Of assets that are meant, sending asks the platform.
-        if archived is change.archive:
-            is_unsure = not found or not is_current(record)
-            said = "already archived" if archived else "not archived"
-            reason = "" if is_unsure else said
-    elif archived is False and not change.archive_first:  # where nobody knows, sending looks again
-        reason = "not archived: archive it first"
-    needless = bool(reason) and action is not Action.DELETE
-    first = action is Action.DELETE and not archived and change.archive_first
-    deletes = action is Action.DELETE
-    return PlanItem(
-        asset.id,
-        asset.name,
-        action,
-        base,
-        mine,
-        reason,
-        first,
-        needless,
-        loss=find_loss(asset) if deletes else None,
-        fit=keep_shown(asset) if deletes else None,
-        asked=(*change.values, *(f"metadata.{key}" for key in change.metadata)),
-        seen=seen,
-        is_unsure=is_unsure,
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from coexplorer.library.plans import Change
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.selection import Fit, fit_query
 from coexplorer.query import AllTags, Query
 

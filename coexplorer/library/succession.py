@@ -22,7 +22,7 @@ from coexplorer.fields import (
     same_value,
     spread_fields,
 )
-from coexplorer.library.entries import ATTACHING, Action, Cause, Entry, EntryDraft, State
+from coexplorer.library.entries import ARCHIVING, ATTACHING, Action, Cause, Entry, EntryDraft, State
 from coexplorer.library.merge import unique
 
 Part: TypeAlias = tuple[str, str]
@@ -41,7 +41,7 @@ Changing = TypeVar("Changing", EntryDraft, Entry)
 
 def parts_of(change: EntryDraft | Entry) -> frozenset[Part]:
     """Return what a change touches: what it changes, and what it was asked to leave as it is."""
-    if change.action in (Action.ARCHIVE, Action.UNARCHIVE):
+    if change.action in ARCHIVING:
         return frozenset({(_ARCHIVED, "")})
     parts: set[Part] = set()
     if change.base is not None and change.mine is not None and change.action is Action.EDIT:

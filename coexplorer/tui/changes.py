@@ -7,17 +7,11 @@ from datetime import datetime
 
 from coexplorer.errors import name_changes
 from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State, tell_outcome
-from coexplorer.library.plans import FieldDiff, describe_roles
+from coexplorer.library.field_diffs import FieldDiff, describe_roles
 from coexplorer.library.results import BatchReport
 from coexplorer.text import clean, clean_lines, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
-from coexplorer.tui.diffs import (
-    ROLES,
-    cut_line,
-    describe_change,
-    describe_entry,
-    explain_entry,
-)
+from coexplorer.tui.diffs import ROLES, cut_line, describe_change, describe_entry, explain_entry
 from coexplorer.tui.keys import key_of
 
 WIDE = 70

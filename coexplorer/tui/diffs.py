@@ -8,16 +8,15 @@ import msgspec
 
 from coexplorer.library.attachments import describe_attaching
 from coexplorer.library.entries import ATTACHING, Action, Entry, State
-from coexplorer.library.losses import describe_loss
-from coexplorer.library.plans import (
+from coexplorer.library.field_diffs import (
     FieldDiff,
-    Plan,
-    PlanItem,
     describe_difference,
     describe_folder,
     describe_roles,
     describe_storage,
 )
+from coexplorer.library.losses import describe_loss
+from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.library.used_by import Uses, describe_uses
 from coexplorer.models import AssetId

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from coexplorer.fields import Fields
-from coexplorer.library.plans import Change
+from coexplorer.library.bulk_change import Change
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.browsing import Browsing
 from coexplorer.tui.in_flight import InFlight

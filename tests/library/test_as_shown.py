@@ -13,8 +13,8 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import JournalError, StillSending, UndoRefused
 from coexplorer.library import Library
 from coexplorer.library.bulk import CONCURRENCY
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchProgress
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets

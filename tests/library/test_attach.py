@@ -10,8 +10,9 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import Forbidden, InvalidField, PlatformTooOld, Refused
 from coexplorer.library import Library
 from coexplorer.library.attachments import NO_MOUNT, Attaching
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change, Plan
+from coexplorer.library.plans import Plan
 from coexplorer.library.results import BatchReport
 from coexplorer.models import AssetId
 from tests.library.conftest import many_assets

@@ -4,17 +4,11 @@ import anyio
 import pytest
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import (
-    Forbidden,
-    JournalError,
-    QueryError,
-    Refused,
-    UndoRefused,
-)
+from coexplorer.errors import Forbidden, JournalError, QueryError, Refused, UndoRefused
 from coexplorer.library import Library
 from coexplorer.library.bulk import CONCURRENCY
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchProgress
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query

@@ -3,8 +3,10 @@
 import pytest
 
 from coexplorer.errors import InvalidField, Refused
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import Action
-from coexplorer.library.plans import Change, FieldDiff, build_plan
+from coexplorer.library.field_diffs import FieldDiff
+from coexplorer.library.planning import build_plan
 from coexplorer.library.selection import Fit
 from coexplorer.models import Asset, AssetId, Membership, Record
 

@@ -5,8 +5,8 @@ import pytest
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import CoexplorerError, NoLongerFits
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from tests.library.conftest import many_assets
 

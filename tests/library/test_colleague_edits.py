@@ -5,8 +5,9 @@ import pytest
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import Forbidden, NoLongerFits, UndoRefused
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change, Plan
+from coexplorer.library.plans import Plan
 from coexplorer.library.selection import Fit, fit_query
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query

@@ -7,7 +7,7 @@ from coexplorer.errors import CoexplorerError, Conflict
 from coexplorer.fields import replace_values
 from coexplorer.library import Library
 from coexplorer.library.attempt import build_contested
-from coexplorer.library.plans import Change
+from coexplorer.library.bulk_change import Change
 from coexplorer.models import AssetId
 from coexplorer.sharing.changes import SharingChange
 from tests.support.server import RAW

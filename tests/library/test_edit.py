@@ -20,9 +20,9 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import Fields, replace_values
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
 from coexplorer.library.events import EditApplied, EditStarted, RowsChanged
-from coexplorer.library.plans import Change
 from coexplorer.library.results import EditResult
 from coexplorer.models import Asset, AssetId
 from tests.library.conftest import OpenSession

@@ -13,8 +13,9 @@ from coexplorer.cli.retry import is_open
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import KEPT, Purpose, State
-from coexplorer.library.plans import Change, Plan, PlanItem
+from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query

@@ -11,8 +11,8 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import ApiError, EditConflict
 from coexplorer.fields import Fields
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
 from tests.library.conftest import OpenSession

@@ -15,9 +15,9 @@ from coexplorer.computations import Workplace, WorkplaceKind
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import Entry, State
 from coexplorer.library.events import RowsChanged
-from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets
@@ -36,7 +36,7 @@ from coexplorer.computations import Workplace, WorkplaceKind
 from coexplorer.library import open_library
 from coexplorer.library.attachments import Attaching
 from coexplorer.library.context import Context
-from coexplorer.library.plans import Change
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.journal import Journal
 from coexplorer.library.journal_file import JournalFile
 from coexplorer.models import AssetId, Secret

@@ -12,8 +12,8 @@ from coexplorer.errors import UndoRefused, Unreachable
 from coexplorer.fields import Fields, Value, replace_values
 from coexplorer.library import Library
 from coexplorer.library.bulk import CONCURRENCY
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import Action, Entry, EntryDraft, State
-from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchReport
 from coexplorer.library.succession import (
     ALL,

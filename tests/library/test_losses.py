@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.losses import Fate, describe_loss, describe_losses, find_loss
-from coexplorer.library.plans import Change, build_plan
+from coexplorer.library.planning import build_plan
 from coexplorer.models import Asset, AssetId, Membership, Record, SourceBucket
 
 INSIDE = Asset(id=AssetId("a"), name="inside", files=391, size_bytes=230_000_000_000)

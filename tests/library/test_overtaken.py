@@ -11,9 +11,9 @@ import pytest
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import ChangedSince, CoexplorerError, EditConflict, Rejected
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
 from coexplorer.library.events import RateLimitWaited
-from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from tests.library.conftest import many_assets
 from tests.support.server import OLD, RAW

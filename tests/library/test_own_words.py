@@ -16,8 +16,9 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, UndoRefused, Unreachable
 from coexplorer.fields import Value
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import Purpose, State
-from coexplorer.library.plans import Change, describe_difference
+from coexplorer.library.field_diffs import describe_difference
 from coexplorer.models import AssetId
 from tests.library.conftest import many_assets
 

@@ -13,8 +13,9 @@ from coexplorer.demo.people import PEOPLE
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotFound, Refused, UndoRefused
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change, FieldDiff
+from coexplorer.library.field_diffs import FieldDiff
 from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.library.share_plans import LOSES, allow_losses, list_losses
 from coexplorer.models import AssetId

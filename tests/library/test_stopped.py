@@ -9,9 +9,9 @@ import pytest
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import PENDING, State
 from coexplorer.library.journal import Journal
-from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchProgress
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets

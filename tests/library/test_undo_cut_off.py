@@ -6,8 +6,8 @@ from coexplorer.cli.outcomes import report_code, summarize
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import UndoRefused
 from coexplorer.library import Library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import Purpose, State
-from coexplorer.library.plans import Change
 from coexplorer.library.results import BatchProgress
 from coexplorer.models import AssetId
 from tests.library.conftest import many_assets

@@ -11,7 +11,7 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import Forbidden, PlatformTooOld, Unreachable
 from coexplorer.library import Library, open_library
 from coexplorer.library.attachments import Attaching
-from coexplorer.library.plans import Change
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.used_by import describe_uses
 from coexplorer.models import AssetId
 from tests.library.conftest import OpenSession, build_settings, many_assets

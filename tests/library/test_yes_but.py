@@ -11,8 +11,8 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import PlatformFault
 from coexplorer.fields import Fields, replace_values
 from coexplorer.library import Library, open_library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change
 from coexplorer.models import AssetId
 from tests.library.conftest import build_settings
 from tests.support.in_between import Passed, in_between

@@ -18,7 +18,7 @@ from textual.keys import _character_to_key
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn
-from coexplorer.library import bulk, open_library, plans
+from coexplorer.library import bulk, open_library, planning
 from coexplorer.models import AssetId
 from coexplorer.tui import session
 from coexplorer.tui.actions import edit, triage
@@ -186,7 +186,7 @@ async def test_what_is_computed_for_nobody_any_more_is_not_waited_for(
     def take_long(*given: Any) -> Any:
         begun.set()
         done.wait()
-        return plans.build_plan(*given)
+        return planning.build_plan(*given)
 
     monkeypatch.setattr(bulk, "build_plan", take_long)
     try:

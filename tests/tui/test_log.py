@@ -11,9 +11,9 @@ from coexplorer.demo.asset import Role
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import EditConflict, PlatformFault
 from coexplorer.library import open_library
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import Action, EntryDraft
 from coexplorer.library.log import Log
-from coexplorer.library.plans import Change
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId
 from coexplorer.tui.log_pages import PAGE

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from coexplorer.computations import Workplace, WorkplaceKind
 from coexplorer.errors import AmbiguousAsset, ApiError, NotFound
 from coexplorer.library.attachments import Attaching
-from coexplorer.library.plans import Change, Plan
+from coexplorer.library.bulk_change import Change
+from coexplorer.library.plans import Plan
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import show_plan
 from coexplorer.tui.screens.base import OPEN

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from coexplorer.errors import InvalidField
 from coexplorer.fields import Fields
+from coexplorer.library.bulk_change import Change, change_fields
 from coexplorer.library.metadata import NO_SCHEMA
-from coexplorer.library.plans import Change, Plan, change_fields
+from coexplorer.library.plans import Plan
 from coexplorer.metadata import MetadataSchema, describe_field
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import carry_out

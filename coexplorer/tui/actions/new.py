@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import ChangedSince
-from coexplorer.library.plans import Change
+from coexplorer.library.bulk_change import Change
 from coexplorer.text import plural
 from coexplorer.tui.actions.plans import carry_out
 

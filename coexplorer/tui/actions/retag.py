@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import InvalidField, JournalError, NotThere
-from coexplorer.library.plans import Change, Plan, note_changes
+from coexplorer.library.bulk_change import Change
+from coexplorer.library.plans import Plan, note_changes
 from coexplorer.library.retag import build_retag, find_tagged
 from coexplorer.query import Flag, Query
 from coexplorer.tui.actions import tagging

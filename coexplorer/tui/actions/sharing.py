@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import ApiError, InvalidField
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.permissions import UNSEEN
-from coexplorer.library.plans import Change, Plan
+from coexplorer.library.plans import Plan
 from coexplorer.library.share_plans import allow_losses
 from coexplorer.models import AssetId
 from coexplorer.sharing.changes import SharingChange

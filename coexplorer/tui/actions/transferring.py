@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.errors import InvalidField
-from coexplorer.library.plans import Change, Plan
+from coexplorer.library.bulk_change import Change
+from coexplorer.library.plans import Plan
 from coexplorer.library.transfer_target import ID_MARK, Transferring, check_places, parse_target
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import show_plan

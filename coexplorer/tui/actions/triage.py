@@ -10,8 +10,9 @@ import msgspec
 
 from coexplorer.errors import JournalError
 from coexplorer.fields import Fields
+from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import State
-from coexplorer.library.plans import Change, Plan, note_changes
+from coexplorer.library.plans import Plan, note_changes
 from coexplorer.library.results import EditResult
 from coexplorer.models import AssetId, Row
 from coexplorer.tui.actions import edit, tagging
