@@ -78,9 +78,7 @@ class Change(msgspec.Struct, frozen=True):
         for name, value in self.values.items():
             if isinstance(value, tuple):
                 parts.append(f"set {name} {', '.join(value) or '(none)'}")
-        for verb, tags in (("add", self.add_tags), ("remove", self.remove_tags)):
-            if tags:
-                parts.append(f"{verb} {'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}")
+        parts += self._tell_tags()
         parts += [f"set {name}" for name, value in self.values.items() if isinstance(value, str)]
         parts += [
             f"take {key!r} away" if texts is None else f"set {key!r} to {', '.join(texts)}"
@@ -97,6 +95,13 @@ class Change(msgspec.Struct, frozen=True):
         if self.transferring is not None:
             parts.append(self.transferring.told)
         return "; ".join(parts)
+
+    def _tell_tags(self) -> list[str]:
+        removed = self.remove_tags
+        if removed and len(self.add_tags) == 1 and {*removed} <= {*self.only_with}:
+            return [f"rename {_list_tags(removed)} to {self.add_tags[0]}"]
+        both = (("add", self.add_tags), ("remove", removed))
+        return [f"{verb} {_list_tags(tags)}" for verb, tags in both if tags]
 
     def _edits(self) -> bool:
         return bool(self.add_tags or self.remove_tags or self.values or self.metadata)
@@ -129,3 +134,7 @@ def _read_metadata(fields: Fields, change: Change, schema: MetadataSchema) -> di
                 raise InvalidField(name, f"it {error}") from None
         values[name] = None if texts is None else encode_json(value).decode()
     return values
+
+
+def _list_tags(tags: Sequence[str]) -> str:
+    return f"{'tag' if len(tags) == 1 else 'tags'} {', '.join(tags)}"

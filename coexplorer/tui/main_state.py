@@ -72,6 +72,7 @@ class MainState:
         resumed: The asset that is edited since a draft of it was taken up; None: none is.
         details_of: The asset whose details were shown last.
         size_chosen: How large the user wants the details; empty: our own choice.
+        size_behind: How large they were before they were full, and the terminal's lines then.
         saved_views: See above.
         tags_known: All tags with their counts, as they were read last.
         tags_stale: Whether assets have changed since.
@@ -90,6 +91,7 @@ class MainState:
         self.resumed: AssetId | None = None
         self.details_of: AssetId | None = None
         self.size_chosen = ""
+        self.size_behind = "", 0
         self.saved_views = dict(saved_views)
         self.tags_known: dict[str, int] = {}
         self.tags_stale = True

@@ -186,8 +186,16 @@ class Workbench(CommandScreen[None]):
         low = self.app.size.height < TWO_PANES
         return "full" if low or editing.size_before == "full" else "tall"
 
+    def find_size_behind(self) -> str:
+        """Return how large the details were before they were full, if the terminal is as it was."""
+        size, height = self.state.size_behind
+        return size if size and height == self.app.size.height else self.choose_size()
+
     def show_size(self, name: str) -> None:
         """Change all classes at once: with each change all styles are worked out again."""
+        if name == "full" and not self.has_class("full"):
+            now = next((each for each in SIZES if self.has_class(each)), "")
+            self.state.size_behind = now, self.app.size.height
         others = {"beside"} if self.app.size.width < WIDE_ENOUGH else set()
         wanted = (self.classes - others - set(SIZES)) | {name}
         if wanted != self.classes:

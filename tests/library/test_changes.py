@@ -35,6 +35,9 @@ def test_tag_is_renamed_only_where_it_is() -> None:
     plan = build_plan([record(1, "old"), record(2, "other")], change)
     assert [item.mine.tags for item in plan.todo] == [("new",)]
     assert [item.reason for item in plan.skipped] == ["has no tag old"]
+    assert plan.title == "rename tag old to new"
+    merge = Change(add_tags=("c",), remove_tags=("a", "b"), only_with=("a", "b", "c"))
+    assert merge.title == "rename tags a, b to c"
 
 
 def test_asset_that_is_not_archived_is_not_deleted() -> None:

@@ -36,7 +36,7 @@ async def test_a_tag_is_renamed_everywhere_in_one_change_and_one_undo(
         await app.press("ctrl+u")
         await app.type("unsorted")
         await app.press("enter")
-        await app.until_shown("2 assets", "add tag unsorted; remove tag raw")
+        await app.until_shown("2 assets", "rename tag raw to unsorted")
         await app.press("y")
         await app.until_shown("2 done, 0 failed")
         assert set(app.stored(RAW).tags) == {"ecephys", "unsorted"}
@@ -62,7 +62,7 @@ async def test_among_the_tags_a_key_renames_all_spellings_in_the_search_even_typ
         await app.until_shown("2  raw", "ctrl+r rename")
         app.burst("ra")
         app.send(b"\x12\x15first\r")
-        await app.until_shown("2 assets", "add tag first")
+        await app.until_shown("2 assets", "rename tags", "to first")
         await app.press("y")
         await app.until_shown("2 done, 0 failed")
         assert set(app.stored(RAW).tags) == {"ecephys", "first"}

@@ -213,6 +213,29 @@ async def test_details_that_were_opened_stay_open_whatever_becomes_of_the_size(
         await app.until(lambda: app.stored(OUTSIDE).tags == ("keep",), "the tag")
 
 
+@pytest.mark.parametrize("closes", ["enter", "escape"])
+@pytest.mark.parametrize(
+    ("size", "before", "behind"),
+    [((120, 36), "z", "tall"), ((120, 36), "zzz", "hidden"), ((80, 24), "z", "small")],
+)
+async def test_behind_full_details_is_what_was_there_before(
+    server: DemoServer,
+    settings: Settings,
+    size: tuple[int, int],
+    before: str,
+    behind: str,
+    closes: str,
+) -> None:
+    async with running_app(server, settings, size=size) as app:
+        await app.press(*before)
+        assert app.main.size_name == behind
+        for _ in range(2):
+            await app.press("enter")
+            await app.until(lambda: app.main.size_name == "full", "full")
+            await app.press(closes)
+            await app.until(lambda: app.main.size_name == behind, behind)
+
+
 async def test_a_question_keeps_the_keys_when_the_size_changes(
     server: DemoServer, settings: Settings
 ) -> None:

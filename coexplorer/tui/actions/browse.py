@@ -12,7 +12,7 @@ from coexplorer.tui.keys import key_of
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Details
-from coexplorer.tui.workbench import TALL_ENOUGH, TWO_PANES, WIDE_ENOUGH
+from coexplorer.tui.workbench import TWO_PANES, WIDE_ENOUGH
 
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Action, Workbench
@@ -142,7 +142,7 @@ def beside(screen: Workbench) -> None:
 async def open_details(screen: Workbench) -> None:
     """Show all of the asset, and fetch it again meanwhile."""
     if screen.size_name == "full":
-        screen.set_size("small" if screen.app.size.height >= TALL_ENOUGH else "hidden")
+        screen.set_size(screen.find_size_behind())
         return
     screen.set_size("full")
     await screen.feeds.details.load()
