@@ -67,9 +67,14 @@ def run(settings: Settings, spell: Callable[[str], str] = str) -> int:
     """
     # Nothing that is imported is garbage: the collector waits until the app is shown.
     gc.disable()
-    if os.environ.get("NO_COLOR"):
+    from coexplorer.tui.terminal.capabilities import lacks_colors  # noqa: PLC0415  see `gc` above
+
+    if lacks_colors(os.environ):
+        os.environ["NO_COLOR"] = "1"
         # Textual looks once, when it is imported: only with its own look does it leave colors out.
         os.environ.setdefault("TEXTUAL_THEME", "ansi-dark")
+    else:
+        os.environ.pop("NO_COLOR", None)  # set to nothing it asks for nothing; Textual differs
     # Textual lets a key wait for the next of its 60 frames a second; when frames may leave is the
     # business of `terminal.pacing`, which knows the link.
     os.environ.setdefault("TEXTUAL_FPS", "250")

@@ -90,6 +90,9 @@ App:ansi AssetList {
     }
     .list--cursor { text-style: bold reverse; }
 }
+App:ansi Picker .picker--cursor {
+    color: ansi_default; background: ansi_default; text-style: bold reverse;
+}
 Toast { padding: 0 1; width: 60; max-width: 100%; }
 ToastRack { margin: 0 0 1 0; scrollbar-size: 0 0; }
 """

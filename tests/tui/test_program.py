@@ -48,7 +48,9 @@ def environment(server: DemoServer) -> dict[str, str]:
 
 
 def open_program(server: DemoServer, *, columns: int = 120, rows: int = 36, **env: str) -> Session:
-    return Session(PROGRAM, columns=columns, rows=rows, env={**environment(server), **env})
+    given = {**environment(server), **env}
+    term = given.pop("TERM", "xterm-256color")
+    return Session(PROGRAM, columns=columns, rows=rows, env=given, term=term)
 
 
 @only_with_the_layer
@@ -331,13 +333,39 @@ def test_what_an_editor_had_when_the_app_was_ended_is_offered_again(
         assert server.store.get(OUTSIDE).name == "written outside"
 
 
-def test_without_colours_the_row_under_the_cursor_is_reversed(server: DemoServer) -> None:
-    with open_program(server, NO_COLOR="1") as session:
+@only_with_the_layer
+@pytest.mark.parametrize(("no_color", "term"), [("1", "xterm-256color"), ("", "vt100")])
+def test_without_colours_the_cursor_of_every_list_is_told(
+    server: DemoServer, no_color: str, term: str
+) -> None:
+    def is_told(text: str) -> bool:
+        """Tell whether the line with this text looks unlike all lines around it."""
+        y = next(y for y, line in enumerate(session.lines()) if text in line)
+        return [each for each in (y - 1, y, y + 1) if session.screen.buffer[each][6].reverse] == [y]
+
+    with open_program(server, NO_COLOR=no_color, TERM=term) as session:
         session.wait_for("open data")
+        session.wait_for("synced")
         session.wait_idle()
-        y = next(y for y, line in enumerate(session.lines()) if "open data" in line)
-        assert session.screen.buffer[y][6].reverse
-        assert not re.search(rb"\x1b\[[0-9;]*(?:38|48);", session.output)
+        assert is_told("open data")
+        session.write("a")
+        session.wait_for("both recordings")
+        session.write("L")
+        session.wait_for("Log: 1 change")
+        session.wait_idle()
+        assert is_told("archive")
+        session.write("esc")
+        session.wait_for("synced")
+        session.write("  ")
+        session.write("+")
+        session.wait_for("add tag")
+        session.write("new")
+        session.write("enter")
+        session.wait_for("y do it")
+        session.wait_idle()
+        assert is_told("both recordings")
+        colored = rb"\x1b\[(?:[0-9;]*;)?(?:[34][0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m"
+        assert not re.search(colored, session.output)
 
 
 @only_with_the_layer

@@ -437,7 +437,7 @@ async def test_without_colours_the_cursor_stays_visible(
         await app.press(":")
         await app.type("theme")
         await app.press("enter")
-        await app.until_shown("NO_COLOR is set")
+        await app.until_shown("without colors (NO_COLOR)")
         assert app.app.theme == "ansi-dark"
 
 

@@ -116,7 +116,10 @@ async def palette(screen: Workbench) -> None:
 async def theme(screen: Workbench) -> None:
     """Choose the theme."""
     if os.environ.get("NO_COLOR"):
-        screen.say("NO_COLOR is set: only the terminal's own look is available", severity="warning")
+        screen.say(
+            "without colors (NO_COLOR) only the terminal's own look is available",
+            severity="warning",
+        )
         return
     choices = [Choice(name, help=help_) for name, help_ in THEMES.items()]
     chosen = await screen.prompt.choose("theme", choices)
