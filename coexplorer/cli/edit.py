@@ -220,7 +220,7 @@ async def _keep(library: Library, change: Change, error: KnownAssetGoneError) ->
     mine = change_fields(base, change)
     if mine == base:
         return
-    entry = await library.changes.keep(error.record.asset.id, base, mine, error)
+    entry = await library.saves.keep(error.record.asset.id, base, mine, error)
     error.hint = (
         f"what you wanted is kept, in case it is shared with you again: coexplorer retry {entry}"
         f" sends it, coexplorer discard {entry} gives it up"

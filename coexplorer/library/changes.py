@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from coexplorer.errors import CoexplorerError, EditConflict
+from coexplorer.errors import EditConflict
 from coexplorer.fields import Fields
 from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.bulk import Bulk, Stopping, never
@@ -85,34 +85,6 @@ class Changes:
         return await self._editor.edit(
             asset_id, base, mine, fit=fit, heard=heard, file=file, continues=continues
         )
-
-    async def keep(
-        self,
-        asset_id: AssetId,
-        base: Fields,
-        mine: Fields,
-        error: CoexplorerError,
-        *,
-        continues: Collection[int] = (),
-    ) -> int:
-        """Keep a text that `edit` refused among the unsent ones: its author has it nowhere else.
-
-        For the mount: a program that saves a file and ends doesn't ask again.
-
-        Args:
-            asset_id: The asset.
-            base: The fields as the user has seen them.
-            mine: The fields as the user wants them.
-            error: Why it is not sent.
-            continues: As in `edit`.
-
-        Returns:
-            The number of its entry.
-
-        Raises:
-            JournalError: It can't be written down.
-        """
-        return await self._editor.keep(asset_id, base, mine, error, continues=continues)
 
     async def archive(self, asset_id: AssetId, *, archived: bool = True) -> EditResult:
         """Archive or unarchive an asset.

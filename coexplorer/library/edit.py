@@ -17,19 +17,9 @@ import anyio
 import anyio.lowlevel
 import msgspec
 
-from coexplorer.errors import (
-    ApiError,
-    CoexplorerError,
-    Conflict,
-    Forbidden,
-    JournalError,
-    NoLongerFits,
-    NotFound,
-    Refused,
-    Rejected,
-)
-from coexplorer.fields import Fields, changed_fields, changed_rows, same_value, tell_fields
-from coexplorer.library.asset_checks import AssetChecks, keep_unfit, keeps_text
+from coexplorer.errors import ApiError, CoexplorerError, Conflict, JournalError, NotFound, Refused
+from coexplorer.fields import Fields, changed_fields, same_value, tell_fields
+from coexplorer.library.asset_checks import AssetChecks
 from coexplorer.library.attach import Attacher
 from coexplorer.library.attempt import (
     Attempt,
@@ -41,24 +31,12 @@ from coexplorer.library.attempt import (
 )
 from coexplorer.library.confirm import Wanted
 from coexplorer.library.context import Context
-from coexplorer.library.entries import (
-    ATTACHING,
-    DONE,
-    SET_ASIDE,
-    WAITING,
-    Action,
-    Entry,
-    EntryDraft,
-    Purpose,
-    State,
-    tell_how_to_combine,
-)
+from coexplorer.library.entries import ATTACHING, DONE, Action, Entry, EntryDraft, Purpose, State
 from coexplorer.library.events import EditApplied, EditFailed, EditStarted
-from coexplorer.library.kept_texts import is_saved_file, may_give_up
+from coexplorer.library.failed_entries import FailedEntries
 from coexplorer.library.locks import hold_asset
-from coexplorer.library.metadata import judge_metadata, refresh_schema, touches_metadata
+from coexplorer.library.metadata import judge_metadata, touches_metadata
 from coexplorer.library.reconcile import Reconciled, Reconciler
-from coexplorer.library.refusals import blame_token, failed_state
 from coexplorer.library.removal import Removal
 from coexplorer.library.results import EditResult
 from coexplorer.library.selection import Fit, keep_shown
@@ -88,6 +66,7 @@ class Editor:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._checks = AssetChecks(context)
+        self._failed = FailedEntries(context, self._checks)
         self._reconciler = Reconciler(context)
         removal = Removal(context, self._checks)
         self.sharer = Sharer(context, self._checks)
@@ -128,49 +107,6 @@ class Editor:
             await judge_metadata(self._context, lambda schema: check(schema=schema))
         else:
             check()
-
-    async def keep(
-        self,
-        asset_id: AssetId,
-        base: Fields,
-        mine: Fields,
-        error: CoexplorerError,
-        *,
-        continues: Collection[int] = (),
-    ) -> int:
-        """See `Changes.keep`."""
-        state = failed_state(error, sent=False)
-        if isinstance(error, Refused):
-            state = State.REFUSED  # our own guard: nothing may send it unasked
-        draft = EntryDraft(
-            asset_id,
-            base.name,
-            Action.EDIT,
-            base,
-            mine,
-            state=state,
-            reason=error.message,
-            hint=error.hint,
-            file=changed_rows(base, mine)[0],
-            continues=tuple(continues),
-        )
-        return await self._write_down_kept(draft)
-
-    async def keep_waiting(self, asset_id: AssetId, base: Fields, mine: Fields) -> int:
-        """See `Saves.keep_waiting`."""
-        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, waits=True)
-        hint = "coexplorer retry sends it"
-        draft = msgspec.structs.replace(draft, reason=WAITING, hint=hint)
-        return await self._write_down_kept(draft)
-
-    async def _write_down_kept(self, draft: EntryDraft) -> int:
-        if draft.base is None or draft.mine is None:
-            raise AssertionError("a text can't be kept without what it was made from")
-        base, mine = draft.base, draft.mine
-        title = build_edit_title(changed_fields(base, mine), base)
-        begin = self._context.journal.begin
-        _, numbers = await self._context.write_down(begin, [draft], title=title)
-        return numbers[0]
 
     async def archive(self, asset_id: AssetId, *, archived: bool) -> EditResult:
         """See `Changes.archive`."""
@@ -253,7 +189,7 @@ class Editor:
             noted = await self._context.run(self._context.journal.entry, entry.id)
             if noted is not None and noted.state in (State.SKIPPED, State.REFUSED):
                 for other in others:
-                    await self._leave_out(other, error)
+                    await self._failed.leave_out(other, error)
             raise
         return result
 
@@ -304,7 +240,7 @@ class Editor:
             return await self._attach_one(entry, purpose, cut_off=cut_off, first=first)
         left = await self._context.run(self._leaver(first=first), entry)
         if left is None:
-            return await self._leave_to_later(entry)
+            return await self._failed.leave_to_later(entry)
         entry = left
         attempt = Attempt(entry, purpose, archived=archived)
         bus = self._context.bus
@@ -322,7 +258,7 @@ class Editor:
                     roles=result.roles,
                 )
         except CoexplorerError as failure:
-            error = await self._settle_failure(attempt, failure)
+            error = await self._failed.settle(attempt, failure)
             if attempt.update_catalog is not None and not isinstance(error, NotFound):
                 await attempt.update_catalog()
             error.about, error.entry = entry.asset_id, entry.id
@@ -341,54 +277,6 @@ class Editor:
             await attempt.update_catalog()
         bus.publish(EditApplied(entry.id, entry.asset_id, entry.action))
         return result
-
-    async def _settle_failure(self, attempt: Attempt, failure: CoexplorerError) -> CoexplorerError:
-        """Write down that an entry failed; return why, as far as a second look knows better."""
-        entry, error = attempt.entry, failure
-        if isinstance(failure, Rejected) and entry.base and entry.mine:
-            changed = changed_fields(entry.base, entry.mine)
-            if touches_metadata(changed):  # the schema that we know may be out of date
-                await refresh_schema(self._context)
-        if attempt.answered:
-            error = await self._checks.confirm_gone(entry.asset_id, failure)
-        if isinstance(error, Forbidden) and error.unexplained:
-            known = await self._context.records([entry.asset_id])
-            mine = known[0].membership.mine if known else None
-            error = blame_token(error) if mine else error
-        maybe_done = isinstance(error, ApiError) and error.outcome_unknown
-        state = failed_state(error, sent=attempt.sent or (attempt.answered and maybe_done))
-        if isinstance(error, Rejected) and not (attempt.answered or attempt.sent):
-            state = State.UNSENT  # nobody has refused the change: it could not be asked for yet
-        if state is State.SKIPPED and isinstance(error, NoLongerFits) and keeps_text(entry):
-            state, error = State.REFUSED, keep_unfit(entry, error)
-        if state is State.SKIPPED and is_saved_file(entry):
-            state = State.REFUSED  # the program that saved it has ended: only the log has it
-        gone = isinstance(error, NotFound) and entry.reverses is not None
-        if gone:
-            # Nothing is left to take back: the next undo must not stop at it again.
-            state = State.SKIPPED
-        in_part = attempt.in_part or attempt.earlier is not None
-        await self._context.settle(entry.id, state, error=error, gone=gone, in_part=in_part)
-        return error
-
-    async def _leave_out(self, entry: Entry, error: CoexplorerError) -> None:
-        """Note why an entry is not sent, unless something became of it already."""
-        noted = await self._context.run(self._context.journal.entry, entry.id)
-        if noted is not None and noted.state is State.PLANNED:
-            await self._context.settle(entry.id, State.SKIPPED, error=error)
-
-    async def _leave_to_later(self, entry: Entry) -> EditResult:
-        """Give up a change that waited, as all of it was asked for otherwise since.
-
-        It is kept if that may not be, and if it was set aside and is sent as it was named.
-        """
-        state, error = State.DISCARDED, Refused("a later change to this asset replaced it")
-        stays = entry.set_aside or not may_give_up(entry, None)
-        if stays:
-            state, error = State.REFUSED, Refused(SET_ASIDE, hint=tell_how_to_combine(entry.id))
-        await self._context.settle(entry.id, state, error=error, set_aside=stays)
-        self._context.bus.publish(EditFailed(entry.id, entry.asset_id, entry.action, error))
-        return msgspec.structs.replace(build_result(entry, state), error=error)
 
     async def name_of(self, asset_id: AssetId) -> str:
         """Return an asset's name for the log; its id when the catalog does not know it."""
@@ -518,11 +406,3 @@ def _tell_beside(result: EditResult) -> CoexplorerError | None:
 def build_edit_title(what: Sequence[str], base: Fields) -> str:
     """Return ``edit name and tags of X``."""
     return f"edit {tell_fields(what) or 'nothing'} of {base.name}"
-
-
-def build_save(
-    asset_id: AssetId, base: Fields, mine: Fields, file: str, continues: Collection[int]
-) -> EntryDraft:
-    """Return the draft of a file that a mount saves as a whole."""
-    draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, file=file)
-    return msgspec.structs.replace(draft, continues=tuple(continues))

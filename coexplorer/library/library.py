@@ -41,7 +41,7 @@ class Library:
         platform: What is asked of the platform itself, and the sign-in there.
         changes: Every change of what is there: made, planned, undone, redone, resent or given up.
         creation: New assets.
-        saves: Files of the mount that are saved again and again.
+        saves: Texts that are kept, as they could not be sent, or in case they can't.
         log: What was done from this machine, and what waits for the user.
         files: The files of an asset.
         sync: Keeps the catalog true.
@@ -58,7 +58,7 @@ class Library:
         editor = Editor(context)
         self.changes = Changes(context, editor, self.log)
         self.creation = Creation(context, editor)
-        self.saves = Saves(context, editor, self.log)
+        self.saves = Saves(context, self.log)
         self.files = Files(context)
         self.runs = Runs(context)
         self.workplaces = WorkplaceFinder(context)

@@ -1,35 +1,80 @@
-"""`library.saves`: a file that a program saves again and again, for the mount.
+"""`library.saves`: texts that their author may have nowhere else, kept until the platform has them.
 
-Each try that failed is kept in the journal until the platform has a later one, or its author has
-been told.
+A program saves a file of a mount again and again. Each try that failed is in the journal until the
+platform has a later one, or its author has been told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from coexplorer.fields import Fields
+import msgspec
+
+from coexplorer.errors import CoexplorerError, Refused
+from coexplorer.fields import Fields, changed_fields, changed_rows
 from coexplorer.library.context import Context
-from coexplorer.library.edit import Editor, build_save
-from coexplorer.library.entries import Entry
+from coexplorer.library.edit import build_edit_title
+from coexplorer.library.entries import WAITING, Action, Entry, EntryDraft, State
 from coexplorer.library.kept_texts import is_same_file, may_give_up
 from coexplorer.library.log import Log
+from coexplorer.library.refusals import failed_state
 from coexplorer.models import AssetId
 
 
 class Saves:
-    """Keeps the tries to save a file, and ends them.
+    """Keeps texts, and lets go of them.
 
     Args:
         context: What the session's modules share.
-        editor: Carries out journal entries.
         log: Reads the journal.
     """
 
-    def __init__(self, context: Context, editor: Editor, log: Log) -> None:
+    def __init__(self, context: Context, log: Log) -> None:
         self._context = context
-        self._editor = editor
         self._log = log
+
+    async def keep(
+        self,
+        asset_id: AssetId,
+        base: Fields,
+        mine: Fields,
+        error: CoexplorerError,
+        *,
+        continues: Collection[int] = (),
+    ) -> int:
+        """Keep a text that `Changes.edit` refused: its author may have it nowhere else.
+
+        A program that saves a file in a mount and ends doesn't ask again.
+
+        Args:
+            asset_id: The asset.
+            base: The fields as the user has seen them.
+            mine: The fields as the user wants them.
+            error: Why it is not sent.
+            continues: As in `Changes.edit`.
+
+        Returns:
+            The number of its entry.
+
+        Raises:
+            JournalError: It can't be written down.
+        """
+        state = failed_state(error, sent=False)
+        if isinstance(error, Refused):
+            state = State.REFUSED  # our own guard: nothing may send it unasked
+        draft = EntryDraft(
+            asset_id,
+            base.name,
+            Action.EDIT,
+            base,
+            mine,
+            state=state,
+            reason=error.message,
+            hint=error.hint,
+            file=changed_rows(base, mine)[0],
+            continues=tuple(continues),
+        )
+        return await self._write_down_kept(draft)
 
     async def keep_waiting(self, asset_id: AssetId, base: Fields, mine: Fields) -> int:
         """Write a text down that is going to be sent, in case this process ends before that.
@@ -42,7 +87,10 @@ class Saves:
         Raises:
             JournalError: It can't be written down.
         """
-        return await self._editor.keep_waiting(asset_id, base, mine)
+        draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, waits=True)
+        hint = "coexplorer retry sends it"
+        draft = msgspec.structs.replace(draft, reason=WAITING, hint=hint)
+        return await self._write_down_kept(draft)
 
     async def find_tries(
         self,
@@ -62,7 +110,7 @@ class Saves:
         Raises:
             JournalError: The journal can't be read.
         """
-        draft = build_save(asset_id, base, mine, file, continues)
+        draft = _build_save(asset_id, base, mine, file, continues)
         kept = await self._log.kept(asset_id)
         tries = [entry for entry in kept if is_same_file(draft, entry)]
         return tries, [entry for entry in tries if not may_give_up(entry, draft)]
@@ -92,7 +140,7 @@ class Saves:
         Raises:
             JournalError: It can't be written down.
         """
-        draft = build_save(asset_id, base, mine, file, continues)
+        draft = _build_save(asset_id, base, mine, file, continues)
         await self._context.write_down(
             self._context.journal.end_tries, draft, entry_ids, aside=aside
         )
@@ -118,3 +166,20 @@ class Saves:
             JournalError: It can't be written down.
         """
         await self._context.write_down(self._context.journal.let_go, entry_id, aside=aside)
+
+    async def _write_down_kept(self, draft: EntryDraft) -> int:
+        if draft.base is None or draft.mine is None:
+            raise AssertionError("a text can't be kept without what it was made from")
+        base, mine = draft.base, draft.mine
+        title = build_edit_title(changed_fields(base, mine), base)
+        begin = self._context.journal.begin
+        _, numbers = await self._context.write_down(begin, [draft], title=title)
+        return numbers[0]
+
+
+def _build_save(
+    asset_id: AssetId, base: Fields, mine: Fields, file: str, continues: Collection[int]
+) -> EntryDraft:
+    """Return the draft of a file that a mount saves as a whole."""
+    draft = EntryDraft(asset_id, base.name, Action.EDIT, base, mine, file=file)
+    return msgspec.structs.replace(draft, continues=tuple(continues))

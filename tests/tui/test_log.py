@@ -340,7 +340,7 @@ async def test_more_than_a_few_changes_are_sent_only_after_a_question(
         fields = record.asset.fields
         for number in range(6):
             mine = msgspec.structs.replace(fields, name=f"name {number}")
-            await app.library.changes.keep(
+            await app.library.saves.keep(
                 AssetId(f"other-{number}"), fields, mine, PlatformFault("it is down")
             )
         await app.press("L")

@@ -30,11 +30,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import errno_of
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.connectivity import Connectivity
-from coexplorer.fs.sync.failure_texts import (
-    build_report,
-    tell_aside,
-    tell_versions,
-)
+from coexplorer.fs.sync.failure_texts import build_report, tell_aside, tell_versions
 from coexplorer.fs.sync.held_texts import ONLY_HERE, HeldText, HeldTexts
 from coexplorer.fs.sync.saves import Save, Tries
 from coexplorer.library import Library
@@ -249,7 +245,7 @@ class FailedWrites:
         if mine.same_as(before):
             return None
         try:
-            number = await self._library.changes.keep(
+            number = await self._library.saves.keep(
                 node.id, before, mine, error, continues=continues
             )
         except JournalError as problem:
@@ -294,7 +290,7 @@ class FailedWrites:
             node, part, build_text(text.base, part), build_text(text.mine, part)
         )
         error = text.find_reason()
-        keep = self._library.changes.keep
+        keep = self._library.saves.keep
         try:
             error.entry = await keep(node.id, text.base, text.mine, error)
         except CoexplorerError as problem:

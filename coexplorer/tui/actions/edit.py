@@ -19,14 +19,7 @@ from coexplorer.errors import (
     NotSignedIn,
     Refused,
 )
-from coexplorer.fields import (
-    FIELDS,
-    Fields,
-    Value,
-    changed_fields,
-    replace_values,
-    with_fields_of,
-)
+from coexplorer.fields import FIELDS, Fields, Value, changed_fields, replace_values, with_fields_of
 from coexplorer.library.entries import KEPT, Entry, State
 from coexplorer.library.merge import rebase_text
 from coexplorer.library.results import EditResult, describe_differs
@@ -459,7 +452,7 @@ async def _keep_as_unsent(
         library, asset_id, base = screen.library, conflict.asset_id, conflict.base
         mine = replace_values(conflict.mine, written)
         if kept is None or not await library.changes.amend(kept, base, mine, check=False):
-            await library.changes.keep(asset_id, base, mine, conflict)
+            await library.saves.keep(asset_id, base, mine, conflict)
             await _give_up(screen, kept)
         _drop_draft(screen, asset_id)
 
