@@ -12,9 +12,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from coexplorer.catalog.connections import find_version, is_damage
+from coexplorer.catalog.damage import is_damage
 from coexplorer.catalog.disk import explain_trouble
 from coexplorer.catalog.migrations import VERSION
+from coexplorer.catalog.preparing import find_version
 from coexplorer.errors import CatalogError
 
 _WAIT_S: Final = 2.0

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from coexplorer.catalog import Catalog
-from coexplorer.catalog.connections import telling_updates
 from coexplorer.catalog.disk import is_full
+from coexplorer.catalog.preparing import telling_updates
 from coexplorer.errors import CatalogError
 
 __all__ = ["open_catalog", "telling_updates"]

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.catalog import Catalog, connections
-from coexplorer.catalog.connections import BUSY_TIMEOUT_S, IMPATIENT_S
+from coexplorer.catalog import Catalog, preparing
 from coexplorer.catalog.migrations import MIGRATIONS, VERSION
+from coexplorer.catalog.preparing import BUSY_TIMEOUT_S, IMPATIENT_S
 from coexplorer.catalog.schema import APPLICATION_ID
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId, Membership
@@ -134,8 +134,8 @@ def test_what_is_beside_an_open_file_is_private_too(path: Path) -> None:
 def test_migration_keeps_the_rows(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = read_ids(filled)
     step = ("note", lambda connection: connection.execute("CREATE TABLE note (text TEXT)"))
-    monkeypatch.setattr(connections, "MIGRATIONS", (*MIGRATIONS, step))
-    monkeypatch.setattr(connections, "VERSION", VERSION + 1)
+    monkeypatch.setattr(preparing, "MIGRATIONS", (*MIGRATIONS, step))
+    monkeypatch.setattr(preparing, "VERSION", VERSION + 1)
     assert read_ids(filled) == before
     assert pragma(filled, "user_version") == VERSION + 1
 
@@ -150,8 +150,8 @@ def test_migration_that_fails_leaves_the_file_as_it_was(
         connection.execute("SELECT 1 1")  # our own mistake, no damage
 
     with monkeypatch.context() as patch:
-        patch.setattr(connections, "MIGRATIONS", (*MIGRATIONS, ("break", drop_and_fail)))
-        patch.setattr(connections, "VERSION", VERSION + 1)
+        patch.setattr(preparing, "MIGRATIONS", (*MIGRATIONS, ("break", drop_and_fail)))
+        patch.setattr(preparing, "VERSION", VERSION + 1)
         with pytest.raises(CatalogError, match="can't be used"):
             Catalog.open(filled)
     assert pragma(filled, "user_version") == VERSION
@@ -226,7 +226,7 @@ def test_file_of_another_program_is_refused_and_kept(path: Path) -> None:
 def test_catalog_that_another_process_holds_is_read_all_the_same(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(preparing, "BUSY_TIMEOUT_S", 0.05)
     with held(filled), Catalog.open(filled) as catalog:
         ids = catalog.ids(EVERYTHING, now=NOW)
         assert len(ids) == 40
@@ -240,7 +240,7 @@ def test_catalog_that_another_process_holds_is_read_all_the_same(
 def test_nobody_waits_for_ever_for_a_process_that_hangs_while_it_opens_the_file(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "OPEN_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(preparing, "OPEN_TIMEOUT_S", 0.1)
     with filled.with_name(filled.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(CatalogError, match="is still opening it") as raised:
@@ -251,7 +251,7 @@ def test_nobody_waits_for_ever_for_a_process_that_hangs_while_it_opens_the_file(
 
 
 class Clock:
-    """Time as `connections` sees it; `each` is called whenever it sleeps."""
+    """Time as `preparing` sees it; `each` is called whenever it sleeps."""
 
     def __init__(self, each: Callable[[], None], step_s: float) -> None:
         self.now_s = 1000.0
@@ -281,9 +281,9 @@ def test_another_process_is_waited_for_as_long_as_it_goes_on(
             os.pwrite(lock.fileno(), f"{clock.now_s:020.3f}".encode(), 0)
 
     clock = Clock(go_on, 1.0)
-    monkeypatch.setattr(connections, "time", clock)
+    monkeypatch.setattr(preparing, "time", clock)
     said: list[str] = []
-    with connections.telling_updates(said.append), closing(lock):
+    with preparing.telling_updates(said.append), closing(lock):
         if lives:
             Catalog.open(filled).close()
             assert clock.now_s > 1600
@@ -310,12 +310,12 @@ def test_an_update_that_takes_long_is_told_and_gives_signs(
             signs.add(lock.read_bytes())
 
     clock = Clock(lambda: None, 2.0)
-    monkeypatch.setattr(connections, "time", clock)
-    monkeypatch.setattr(connections, "_STEPS", 10)
-    monkeypatch.setattr(connections, "MIGRATIONS", (*MIGRATIONS, ("later", migrate)))
-    monkeypatch.setattr(connections, "VERSION", VERSION + 1)
+    monkeypatch.setattr(preparing, "time", clock)
+    monkeypatch.setattr(preparing, "_STEPS", 10)
+    monkeypatch.setattr(preparing, "MIGRATIONS", (*MIGRATIONS, ("later", migrate)))
+    monkeypatch.setattr(preparing, "VERSION", VERSION + 1)
     said: list[str] = []
-    with connections.telling_updates(said.append):
+    with preparing.telling_updates(said.append):
         Catalog.open(filled).close()
     assert len(signs) == 5
     assert said == [
@@ -326,10 +326,10 @@ def test_an_update_that_takes_long_is_told_and_gives_signs(
 def test_who_waited_in_vain_hardly_waits_again_until_a_write_works(
     filled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(preparing, "BUSY_TIMEOUT_S", 0.05)
     marks = Membership(favorite=True)
     with held(filled) as holder, Catalog.open(filled) as catalog:
-        monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", BUSY_TIMEOUT_S)
+        monkeypatch.setattr(preparing, "BUSY_TIMEOUT_S", BUSY_TIMEOUT_S)
         ids = catalog.ids(EVERYTHING, now=NOW)
         for _ in range(2):
             with pytest.raises(CatalogError):

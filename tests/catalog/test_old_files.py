@@ -169,15 +169,15 @@ def assert_finds(catalog: Catalog, records: list[Record]) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from coexplorer.catalog import Catalog, connections
+from coexplorer.catalog import Catalog, preparing
 
-name, migrate = connections.MIGRATIONS[-1]
+name, migrate = preparing.MIGRATIONS[-1]
 
 def migrate_and_die(connection):
     migrate(connection)
     os.kill(os.getpid(), signal.SIGKILL)
 
-connections.MIGRATIONS = (*connections.MIGRATIONS[:-1], (name, migrate_and_die))
+preparing.MIGRATIONS = (*preparing.MIGRATIONS[:-1], (name, migrate_and_die))
 Catalog.open(Path(sys.argv[1]))
 """
 

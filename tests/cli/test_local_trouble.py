@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from coexplorer.catalog import connections
+from coexplorer.catalog import connections, preparing
 from coexplorer.errors import CatalogError
 from coexplorer.library import locks
 from tests.support.namespaces import UNSHARE
@@ -64,7 +64,7 @@ def known(program: Program) -> Program:
 @pytest.fixture
 def held(known: Program, monkeypatch: pytest.MonkeyPatch) -> Iterator[Program]:
     """Somebody holds the catalog in the middle of a write."""
-    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(preparing, "BUSY_TIMEOUT_S", 0.05)
     with closing(sqlite3.connect(find_catalog(), isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield known
