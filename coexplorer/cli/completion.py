@@ -398,7 +398,7 @@ def complete_entries(ctx: click.Context, _parameter: click.Parameter, incomplete
 def complete_mounts(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
     """Complete folders that are mounted by us."""
     from coexplorer.config import find_paths
-    from coexplorer.fs.mounts import list_mounts
+    from coexplorer.fs.mount_records import list_mounts
 
     try:
         mounts = list_mounts(find_paths())

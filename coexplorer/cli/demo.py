@@ -260,7 +260,8 @@ def _open_app() -> int:
 
 def _unmount() -> None:
     """End the demo's mounts while the platform that they stand on is still there."""
-    from coexplorer.fs.mounts import list_mounts, unmount
+    from coexplorer.fs.mount_records import list_mounts
+    from coexplorer.fs.mounts import unmount
 
     paths = find_paths()
     for mount in list_mounts(paths):

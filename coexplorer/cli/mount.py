@@ -26,7 +26,7 @@ from coexplorer.text import clean, plural
 
 if TYPE_CHECKING:
     from coexplorer.config import Paths, Settings
-    from coexplorer.fs.mounts import Mount
+    from coexplorer.fs.mount_records import Mount
     from coexplorer.models import AssetId
 
 _DEFAULT_DELETIONS = 10
@@ -84,14 +84,9 @@ def mount_command(
     background once it has read the assets; `coexplorer umount FOLDER` ends it.
     """
     from coexplorer.config import expand_home
+    from coexplorer.fs.mount_records import ensure_records, log_file
     from coexplorer.fs.mountpoints import find_real_path, is_mountpoint
-    from coexplorer.fs.mounts import (
-        check_fuse,
-        ensure_answering,
-        ensure_mountable,
-        ensure_records,
-        log_file,
-    )
+    from coexplorer.fs.mounts import check_fuse, ensure_answering, ensure_mountable
 
     check_fuse()
     settings = _with_token(invocation)
@@ -138,7 +133,7 @@ def mount_command(
 def _wait_for_assets(place: Path) -> None:
     """Wait until a new mount shows all assets: a loop over none would do nothing, and succeed."""
     from coexplorer.cli.narration import draws, note, show_wait
-    from coexplorer.fs.mounts import wait_until_read
+    from coexplorer.fs.mount_status import wait_until_read
 
     told: list[str] = []
 
@@ -187,7 +182,8 @@ def _with_token(invocation: Invocation) -> Settings:
 def umount_command(folder: Path, *, force: bool) -> None:
     """Unmount. Unfinished saves are sent first, or kept for later."""
     from coexplorer.config import expand_home, find_paths
-    from coexplorer.fs.mounts import list_mounts, unmount
+    from coexplorer.fs.mount_records import list_mounts
+    from coexplorer.fs.mounts import unmount
 
     # No resolve: that would ask the mount, which may hang.
     paths, place = find_paths(), expand_home(folder).absolute()
@@ -253,7 +249,7 @@ def _count_if_possible(journal: str) -> int:
 def _tell_rescued(paths: Paths, mount: Mount) -> None:
     """Say where a mount has put what there was no room for in the journal's folder."""
     from coexplorer.cli.narration import warn
-    from coexplorer.fs.mounts import describe_rescued, find_rescued, list_rescued
+    from coexplorer.fs.rescued import describe_rescued, find_rescued, list_rescued
 
     folder = find_rescued(paths, mount.pid)
     if mount.pid and folder in list_rescued(paths):
@@ -325,8 +321,9 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
     """
     from coexplorer.config import find_paths
     from coexplorer.config.fuse import can_list_mounts
+    from coexplorer.fs.mount_records import list_mounts
     from coexplorer.fs.mountpoints import answers
-    from coexplorer.fs.mounts import describe_rescued, list_mounts, list_rescued
+    from coexplorer.fs.rescued import describe_rescued, list_rescued
 
     mounts = [
         mount
@@ -347,8 +344,8 @@ def status_command(*, everything: bool, columns: tuple[str, ...], style: Format)
 
 
 def _describe_mount(mount: Mount) -> Values:
+    from coexplorer.fs.mount_status import list_unkept
     from coexplorer.fs.mountpoints import answers
-    from coexplorer.fs.mounts import list_unkept
 
     state = "mounted"
     if not mount.pid:
@@ -394,7 +391,7 @@ def _print_mounts(found: Sequence[tuple[Mount, Values]]) -> None:
         for mount, values in found
     ]
     print_table(head, rows)
-    from coexplorer.fs.mounts import describe_unkept
+    from coexplorer.fs.mount_status import describe_unkept
 
     for mount, values in found:
         folder = clean(shlex.quote(mount.folder))

@@ -18,14 +18,10 @@ from coexplorer.config import Paths
 from coexplorer.config.fuse import DEVICE, can_list_mounts, find_mount_fault
 from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_check
 from coexplorer.errors import MachineLacks, explain_os
+from coexplorer.fs.mount_records import look_at_mounts
+from coexplorer.fs.mount_status import describe_unkept, list_unkept
 from coexplorer.fs.mountpoints import answers
-from coexplorer.fs.mounts import (
-    describe_rescued,
-    describe_unkept,
-    list_rescued,
-    list_unkept,
-    look_at_mounts,
-)
+from coexplorer.fs.rescued import describe_rescued, list_rescued
 from coexplorer.text import plural
 
 _LIBRARY: Final = "pyfuse3"

@@ -38,14 +38,8 @@ from coexplorer.fs.kernel.attributes import MODES
 from coexplorer.fs.kernel.invalidation import Invalidator
 from coexplorer.fs.kernel.procfs import find_mount_id
 from coexplorer.fs.kernel.request_loop import take_in_turns
-from coexplorer.fs.mounts import (
-    Mount,
-    describe_rescued,
-    find_rescued,
-    list_rescued,
-    remove_record,
-    write_record,
-)
+from coexplorer.fs.mount_records import Mount, remove_record, write_record
+from coexplorer.fs.rescued import describe_rescued, find_rescued, list_rescued
 from coexplorer.fs.sync.catalog_watcher import CatalogWatcher
 from coexplorer.fs.sync.held_texts import rescue
 from coexplorer.fs.sync.upstream import Upstream, build_upstream

@@ -6,14 +6,9 @@ from pathlib import Path
 import pytest
 
 from coexplorer.config import find_paths
-from coexplorer.config.file import (
-    find_setting,
-    list_possible,
-    list_settings,
-    load_config_file,
-)
+from coexplorer.config.file import find_setting, list_possible, list_settings, load_config_file
 from coexplorer.fs import mountpoints
-from coexplorer.fs.mounts import list_mounts
+from coexplorer.fs.mount_records import list_mounts
 from tests.support.program import Program
 
 TEXT = """# my own words

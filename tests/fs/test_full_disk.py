@@ -13,7 +13,7 @@ import pytest
 from coexplorer.config import Paths, find_paths
 from coexplorer.demo.faults import FaultKind
 from coexplorer.fs.core.kept_files import KeptFiles
-from coexplorer.fs.mounts import find_rescued
+from coexplorer.fs.rescued import find_rescued
 from coexplorer.fs.sync.held_texts import rescue
 from tests.support.mounted import Mounted, make_asset, mounting, save, wait_until
 from tests.support.server import make_id

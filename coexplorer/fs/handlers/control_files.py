@@ -20,7 +20,7 @@ from coexplorer.fs.core.file_format import (
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import Inode, Part, Place
-from coexplorer.fs.mounts import NOT_KEPT, ONLY_IN_MEMORY
+from coexplorer.fs.mount_status import NOT_KEPT, ONLY_IN_MEMORY
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 from coexplorer.library.entries import Entry, is_written_out
