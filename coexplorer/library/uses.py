@@ -8,7 +8,8 @@ lists only what this user may see. A search that failed is told as unknown: it n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
@@ -16,6 +17,8 @@ import anyio
 from coexplorer.computations import Capsule, CapsuleSearch, WorkplaceKind
 from coexplorer.errors import ApiError, PlatformTooOld, Unreachable
 from coexplorer.library.context import Context
+from coexplorer.library.events import Event, RateLimitWaited
+from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.reading_each import read_each
 from coexplorer.library.refusals import concerns_all
 from coexplorer.library.used_by import SEARCHED, Uses
@@ -35,6 +38,7 @@ async def find_uses(
     heard: Callable[[AssetId, Uses], None] | None = None,
     trust_s: float | None = None,
     within_s: float | None = None,
+    stalled: Callable[[str], None] | None = None,
 ) -> dict[AssetId, Uses]:
     """Return what uses each of several assets; asks about a few at a time.
 
@@ -47,6 +51,7 @@ async def find_uses(
         heard: Told each answer of the platform as it comes, before `progress`.
         trust_s: Ask again for what was answered longer ago; None: never.
         within_s: Wait no longer; what is not answered by then is not known. None: no limit.
+        stalled: Told what went wrong, each time that something is to be asked again.
     """
     finder = _Finder(context, heard)
     known = recall_uses(context, ids, trust_s=trust_s)
@@ -56,11 +61,14 @@ async def find_uses(
         if progress is not None:
             progress(len(known) + count)
 
-    late = Unreachable(f"the platform did not answer within {within_s or 0:.0f} s")
-    answers: dict[AssetId, Uses | ApiError] = dict.fromkeys(todo, late)
-    with anyio.move_on_after(within_s):
-        answers |= await read_each(todo, finder.find, hear)
-    answers |= finder.answered
+    answers: dict[AssetId, Uses | ApiError] = {}
+    async with _hearing_stalls(context, stalled) as stalls:
+        with anyio.move_on_after(within_s):
+            answers |= await read_each(todo, finder.find, hear)
+    why = f": {stalls[-1]}" if stalls else ""
+    late = Unreachable(f"the platform did not answer within {within_s or 0:.0f} s{why}")
+    late_ones: dict[AssetId, Uses | ApiError] = dict.fromkeys(todo, late)
+    answers = {**late_ones, **answers, **finder.answered}
     found = {
         asset_id: _unknown(answer) if isinstance(answer, ApiError) else answer
         for asset_id, answer in answers.items()
@@ -83,6 +91,29 @@ def recall_uses(
     if trust_s is None:
         return kept
     return {each: uses for each, uses in kept.items() if 0 <= now - uses.asked_at < trust_s}
+
+
+@asynccontextmanager
+async def _hearing_stalls(
+    context: Context, stalled: Callable[[str], None] | None
+) -> AsyncIterator[list[str]]:
+    """Listen to what goes wrong and is tried again; the list that is given has the last of it."""
+    stalls: list[str] = []
+
+    async def listen(events: AsyncIterable[Event]) -> None:
+        async for event in events:
+            if isinstance(event, RateLimitWaited) and event.reason:
+                stalls[:] = [event.reason]
+                if stalled is not None:
+                    stalled(event.reason)
+
+    with plain_errors(), context.bus.subscribe() as events:
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen, events)
+            try:
+                yield stalls
+            finally:
+                group.cancel_scope.cancel()
 
 
 class _Finder:

@@ -238,6 +238,7 @@ class WorkplaceFinder:
         heard: Callable[[AssetId, Uses], None] | None = None,
         trust_s: float | None = None,
         within_s: float | None = None,
+        stalled: Callable[[str], None] | None = None,
     ) -> Mapping[AssetId, Uses]:
         """Return which capsules and pipelines use assets, of those that this user may see.
 
@@ -249,6 +250,7 @@ class WorkplaceFinder:
             heard: Told each answer of the platform as it comes, before `progress`.
             trust_s: Ask again for what was answered longer ago; None: never in this session.
             within_s: Wait no longer; what is not answered by then is not known.
+            stalled: Told what went wrong, each time that something is to be asked again.
         """
         from coexplorer.library.uses import find_uses  # noqa: PLC0415 - lists need none of it
 
@@ -259,6 +261,7 @@ class WorkplaceFinder:
             heard=heard,
             trust_s=trust_s,
             within_s=within_s,
+            stalled=stalled,
         )
 
     def known_uses(

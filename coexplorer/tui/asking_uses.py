@@ -9,6 +9,7 @@ from textual.worker import Worker
 from coexplorer.library.library import Library
 from coexplorer.library.used_by import ASKED_UNBIDDEN, FRESH_S, WAIT_UNBIDDEN_S, Uses
 from coexplorer.models import AssetId
+from coexplorer.text import clean
 from coexplorer.tui.feeds.screen_protocol import Works
 
 
@@ -31,6 +32,8 @@ class UsesQuestion:
         self.answered = 0
         self.unknown = 0
         """Of how many of these it is not known, or not all of it."""
+        self.trouble = ""
+        """Why it takes long: what went wrong last, and is tried again."""
         self.stoppable = False
 
     @property
@@ -42,6 +45,13 @@ class UsesQuestion:
     def open(self) -> int:
         """Of how many assets it is not known, or not all of it."""
         return sum(each not in self.found or not self.found[each].is_whole for each in self.ids)
+
+    @property
+    def sentence(self) -> str:
+        """That it waits for the platform, and why that takes long; empty: it does not wait."""
+        if not self.is_asking:
+            return ""
+        return f"Asking what uses it… {self.trouble}".rstrip()
 
     def begin(self, ids: Sequence[AssetId]) -> None:
         """Ask by itself, if they are few enough; it gives up soon."""
@@ -67,18 +77,28 @@ class UsesQuestion:
 
     def _ask(self, within_s: float | None) -> None:
         self.answered = self.unknown = 0
+        self.trouble = ""
 
         def keep(asset_id: AssetId, uses: Uses) -> None:
             self.found = {**self.found, asset_id: uses}  # also if the question is stopped
             self.unknown += not uses.is_whole
 
         def hear(count: int) -> None:
-            self.answered = count
+            self.answered, self.trouble = count, ""
+            self._show()
+
+        def stall(why: str) -> None:
+            self.trouble = f"{clean(why)}, trying again"
             self._show()
 
         async def work() -> None:
             self.found = await self._library.workplaces.uses(
-                self.ids, progress=hear, heard=keep, trust_s=FRESH_S, within_s=within_s
+                self.ids,
+                progress=hear,
+                heard=keep,
+                trust_s=FRESH_S,
+                within_s=within_s,
+                stalled=stall,
             )
             self._worker, self.stoppable = None, False
             self._show()

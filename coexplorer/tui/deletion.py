@@ -90,7 +90,7 @@ def build_deletion(
     reading: str = "",
     note: str = "",
     most: int = 99,
-    asking: bool = False,
+    asking: str = "",
 ) -> list[Line]:
     """Return the lines that say what will be gone.
 
@@ -100,7 +100,7 @@ def build_deletion(
         reading: How far the look at the platform is, while it lasts.
         note: What else is to be said.
         most: Lines that there is room for: what says least is left out first.
-        asking: The platform is being asked what uses them.
+        asking: How far the question is what uses them; empty: it is not asked now.
     """
     records = doomed.records
     if not records:
@@ -207,10 +207,10 @@ def _build_many(doomed: Doomed, cells: int) -> list[Line]:
     return lines
 
 
-def _tell_uses(doomed: Doomed, *, asking: bool) -> list[tuple[str, Role]]:
+def _tell_uses(doomed: Doomed, *, asking: str) -> list[tuple[str, Role]]:
     """Say what uses what is to be deleted."""
     if asking:
-        return [("Asking what uses it…", Role.DIM)]
+        return [(asking, Role.DIM)]
     uses = [doomed.uses[each.asset.id] for each in doomed.records if each.asset.id in doomed.uses]
     if not uses:
         return []

@@ -6,6 +6,7 @@ import pytest
 
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
+from coexplorer.tui import asking_uses
 from coexplorer.tui.feeds import details
 from tests.library.conftest import many_assets
 from tests.support.tui import Running, running_app
@@ -103,3 +104,41 @@ async def test_opened_details_say_it_once_they_stand_still(
         await app.go_to("ecephys_655019_2023-04-03_18-17-07_sorted_2023-04-09_22-10-11")
         await app.until_shown("nothing that you can see uses it (asked just now)")
         assert len(server.requests("POST", SEARCH)) == 2
+
+
+async def test_what_goes_wrong_is_said_while_it_is_asked(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Long before all tries are used up: in a plan, in a question, in opened details."""
+    monkeypatch.setattr(details, "STILL_S", 0.1)
+    many_assets(server, 30)
+    server.faults.add(503, "POST", "*capsules/search", retry_after=30)
+    async with running_app(server, settings) as app:
+        await find(app, "session")
+        await app.press("*", "a")
+        await app.until_shown("what uses these 30 assets was not asked; U asks")
+        await app.press("U")
+        await app.until_shown("asking what uses them: 0 of 30", "503", "trying again")
+        await app.press("escape", "escape")
+        await app.until(lambda: app.app.screen is app.main, "the list")
+        await app.press("escape", "escape")
+        await app.until(lambda: not app.main.state.browsing.text, "no search")
+        await find(app, "ecephys")
+        await app.until_shown("2 of 39")
+        await app.press("D")
+        await app.until_shown("Asking what uses it…", "503", "trying again")
+        await app.press("escape")
+        await app.until(lambda: app.app.screen is app.main, "the list")
+        await app.press("enter")
+        await app.until_shown("asking the platform…", "503", "trying again")
+
+
+async def test_a_plan_that_waits_no_longer_says_what_went_wrong(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking_uses, "WAIT_UNBIDDEN_S", 0.5)
+    server.faults.add(503, "POST", "*capsules/search", retry_after=30)
+    async with running_app(server, settings) as app:
+        await find(app, "ecephys")
+        await app.press("*", "a")
+        await app.until_shown("what uses it is not known", "did not answer within", "503")

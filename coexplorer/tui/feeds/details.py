@@ -23,6 +23,9 @@ DETAILS_PAUSE_S = 0.12
 STILL_S = 1.5
 """What uses an asset is asked when its opened details have stood still for so long."""
 
+_ASKING = "asking the platform…"
+_LATER: UsesTold = ("…", Role.DIM)
+
 GONE = "this asset is not in the catalog: deleted, or not shared with you any more"
 
 
@@ -38,6 +41,7 @@ class DetailsFeed:
         self._resting: Worker[None] | None = None
         self._asking: Worker[None] | None = None
         self._asked_of: AssetId | None = None
+        self._told_asking = _LATER
         self._uses: dict[AssetId, Uses] = {}
         self._rendered: dict[str, tuple[str, int, list[Line]]] = {}
 
@@ -83,7 +87,7 @@ class DetailsFeed:
             if self._asked_of == record.asset.id:
                 return
             self._stop_asking()
-        self._asked_of = record.asset.id
+        self._asked_of, self._told_asking = record.asset.id, _LATER
         self._asking = self._screen.restart("uses", self._load_uses)
 
     async def _load_uses(self) -> None:
@@ -92,7 +96,14 @@ class DetailsFeed:
         shown = self.record is not None and self.record.asset.id == asset_id == self._wanted
         if asset_id is None or not shown or not self._is_opened():
             return
-        found = await self._library.workplaces.uses([asset_id])
+        self._told_asking = (_ASKING, Role.DIM)
+        await self.show()
+
+        def stall(why: str) -> None:
+            self._told_asking = (f"{_ASKING} {clean(why)}, trying again", Role.WARN)
+            self._screen.call_later(self.show)
+
+        found = await self._library.workplaces.uses([asset_id], stalled=stall)
         self._uses[asset_id] = found[asset_id]
         await self.show()
 
@@ -121,7 +132,7 @@ class DetailsFeed:
     def _tell_uses(self, record: Record) -> UsesTold:
         uses = self._find_uses(record)
         if uses is None:
-            return ("…", Role.DIM)
+            return self._told_asking if self._asked_of == record.asset.id else _LATER
         time_text = show_age(time.time() - uses.asked_at)
         role = Role.TEXT if uses.is_whole else Role.WARN
         return (f"{clean(describe_uses(uses).removeprefix('used by '))} (asked {time_text})", role)

@@ -84,9 +84,10 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
         self._uses.begin([record.asset.id for record in self._doomed.known])
 
     def _show_uses(self) -> None:
-        """Show what uses it, once that is answered."""
-        if not self._uses.is_asking and self.is_attached:
-            self._doomed = msgspec.structs.replace(self._doomed, uses=self._uses.found)
+        """Show what uses it, once that is answered; before, why it takes long."""
+        if self.is_attached:
+            if not self._uses.is_asking:
+                self._doomed = msgspec.structs.replace(self._doomed, uses=self._uses.found)
             self._show()
 
     def iter_footer(self) -> list[Command]:
@@ -130,7 +131,7 @@ class ConfirmScreen(CommandScreen[Sequence[Record]]):
             reading=reading,
             note=self._note,
             most=room,
-            asking=self._uses.is_asking,
+            asking=self._uses.sentence,
         )
         self._gone.show(lines)
         sign = f" type {doomed.words}: " if doomed.records else " "

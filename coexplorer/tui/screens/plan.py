@@ -193,9 +193,9 @@ class PlanScreen(CommandScreen[BatchReport | None]):
             text = f"asking what uses them: {uses.answered:,} of {len(uses.ids):,}"
             trouble = f", {uses.unknown:,} not known" if uses.unknown else ""
             stops = f"  {key_of(CLOSE)} stops asking" if uses.stoppable else ""
-            self._progress.show(
-                [cut_line(((text, Role.TEXT), (trouble, Role.WARN), (stops, Role.DIM)), cells)]
-            )
+            why = f"  {uses.trouble}" if uses.trouble else ""
+            line = (text, Role.TEXT), (trouble, Role.WARN), (stops, Role.DIM), (why, Role.WARN)
+            self._progress.show([cut_line(line, cells)])
             return
         self._plan = tell_uses(self._plan, uses.found)
         more = f"{key_of('plan.uses')} asks" if uses.open else ""
