@@ -35,6 +35,7 @@ _SINCE: Final = {
 }
 _SINCE_ATTACH: Final = _SINCE | {WorkplaceKind.COMPUTATION: "4.2"}
 _SINCE_PANEL: Final = "3.9"
+_SINCE_PERMISSIONS: Final = "4.3"
 _SINCE_URLS: Final = "4.0"
 
 
@@ -85,6 +86,11 @@ def build_app_panel(workplace: Workplace) -> Call:
     pipelines = workplace.kind is WorkplaceKind.PIPELINE
     since = _SINCE[workplace.kind] if pipelines else _SINCE_PANEL
     return _build(workplace, "GET", "app_panel", since=since)
+
+
+def build_permissions(workplace: Workplace) -> Call:
+    """Build the request for who can see and change a capsule or pipeline."""
+    return _build(workplace, "GET", "permissions", since=_SINCE_PERMISSIONS)
 
 
 def build_list_computations(workplace: Workplace) -> Call:

@@ -13,6 +13,7 @@ from typing import Final
 from coexplorer.api import file_replies, wire, workplace_calls, workplace_replies
 from coexplorer.api.calls import LARGEST_PAGE, Call
 from coexplorer.api.paging import PageStart
+from coexplorer.api.permissions import parse_sharing
 from coexplorer.api.search import NOT_HERE
 from coexplorer.api.transport import T, Transport
 from coexplorer.api.walk import Walk
@@ -30,6 +31,7 @@ from coexplorer.computations import (
 )
 from coexplorer.errors import ApiError, NotFound, Rejected, tell_too_old
 from coexplorer.models import AssetId, FileUrls, Folder
+from coexplorer.sharing.roles import Sharing
 
 _OF_ROUTERS: Final = re.compile(
     r"(?:(?:error\W*)?404\W*)?(?:(?:page|route|path|url|resource)?\W*not found"
@@ -91,6 +93,11 @@ class Workplaces:
         """Fetch a capsule or a pipeline."""
         call = workplace_calls.build_workplace(workplace)
         return await self._transport.send(call, workplace_replies.read_capsule_of(workplace))
+
+    async def sharing(self, workplace: Workplace) -> Sharing:
+        """Fetch who can see and change a capsule or a pipeline; v4.3 and later."""
+        call = workplace_calls.build_permissions(workplace)
+        return await self._send(call, parse_sharing, workplace)
 
     async def search(
         self,

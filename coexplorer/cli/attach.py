@@ -192,7 +192,7 @@ async def _plan(
     if not ids or targets.named:
         chosen = await choose_targets(library, targets, refresh=refresh, kept=False)
         ids = [*dict.fromkeys((*ids, *chosen.ids))]
-    attaching = Attaching(found.workplace, found.title, detach, mount)
+    attaching = Attaching(found.workplace, found.title, detach, mount, found.capsule)
     return await library.changes.plan(ids, Change(attaching=attaching))
 
 
@@ -208,7 +208,8 @@ def _carry_out(
 ) -> None:
     several = targets.query is not None or len(plan.items) > 1
     ask = several and not yes
-    if plan.caution and plan.todo and not (ask or dry_run):
+    shows_plan = ask or (dry_run and style is Format.TABLE)
+    if plan.caution and plan.todo and not shows_plan:
         warn(plan.caution)
     carry_out(invocation, plan, dry_run=dry_run, ask=ask, style=style, then=then)
 

@@ -51,6 +51,7 @@ from coexplorer.library.journal_outcomes import EntryOutcome
 from coexplorer.library.locks import hold_asset
 from coexplorer.library.refusals import concerns_all, failed_state
 from coexplorer.library.results import EditResult
+from coexplorer.library.workplace_rights import spare_owner_of
 from coexplorer.models import AssetId
 
 _TRIED_FORBIDDEN: Final = 3
@@ -262,6 +263,8 @@ class Attacher:
         self, load: _Load, workplace: Workplace, todo: Sequence[Entry], error: ApiError
     ) -> None:
         """Settle what a request came to that failed: by a look, and then one by one."""
+        if isinstance(error, Forbidden):
+            error = await spare_owner_of(self._context, workplace, error)
         answered = error.status is not None and not concerns_all(error)
         if not (answered or error.outcome_unknown):
             await load.fail(todo, error)

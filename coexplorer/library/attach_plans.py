@@ -20,6 +20,7 @@ from coexplorer.library.attachments import (
 from coexplorer.library.context import Context
 from coexplorer.library.plans import Plan, PlanItem
 from coexplorer.library.validate import check_fields
+from coexplorer.library.workplace_rights import find_doubt
 from coexplorer.models import Asset, AssetId, AssetState, Membership, Record
 
 UNSEEN = (
@@ -139,7 +140,10 @@ class AttachPlanner:
             if item.roles and (mount := item.roles[key]):
                 wanted[mount] = _tell(record.asset.name, record.asset.id)
             items.append(item)
-        caution = UNSEEN if attached is None else ""
+        cautions = [UNSEEN] if attached is None else []
+        if attaching.capsule is not None and any(not item.reason for item in items):
+            cautions += [await find_doubt(self._context, attaching.capsule)]
+        caution = "; ".join(filter(None, cautions))
         where = f"{'from' if attaching.detach else 'to'} {attaching.title}"
         return Plan(attaching.told, tuple(items), caution=caution, where=where)
 

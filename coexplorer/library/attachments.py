@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from coexplorer.computations import MOST_AT_ONCE, AttachedAsset, Workplace, WorkplaceKind
+from coexplorer.computations import MOST_AT_ONCE, AttachedAsset, Capsule, Workplace, WorkplaceKind
 from coexplorer.library.entries import Action, Entry
 from coexplorer.library.named_assets import Named
 from coexplorer.models import AssetId, AssetState, Record
@@ -25,12 +25,14 @@ class Attaching(msgspec.Struct, frozen=True):
         title: What the workplace is called in a sentence.
         detach: Detach them.
         mount: The folder there of the one asset that is attached; empty: each asset's own.
+        capsule: The workplace as it was found, if it is a capsule or pipeline; None: not known.
     """
 
     workplace: Workplace
     title: str
     detach: bool = False
     mount: str = ""
+    capsule: Capsule | None = None
 
     @property
     def action(self) -> Action:

@@ -21,7 +21,7 @@ from coexplorer.library.entries import SET_ASIDE, Entry, State, tell_how_to_comb
 from coexplorer.library.events import EditFailed
 from coexplorer.library.kept_texts import is_saved_file, may_give_up
 from coexplorer.library.metadata import refresh_schema, touches_metadata
-from coexplorer.library.refusals import blame_token, failed_state
+from coexplorer.library.refusals import failed_state, spare_owner
 from coexplorer.library.results import EditResult
 
 
@@ -46,10 +46,10 @@ class FailedEntries:
                 await refresh_schema(self._context)
         if attempt.answered:
             error = await self._checks.confirm_gone(entry.asset_id, failure)
-        if isinstance(error, Forbidden) and error.unexplained:
+        if isinstance(error, Forbidden):
             known = await self._context.records([entry.asset_id])
             mine = known[0].membership.mine if known else None
-            error = blame_token(error) if mine else error
+            error = spare_owner(error) if mine else error
         maybe_done = isinstance(error, ApiError) and error.outcome_unknown
         state = failed_state(error, sent=attempt.sent or (attempt.answered and maybe_done))
         if isinstance(error, Rejected) and not (attempt.answered or attempt.sent):

@@ -32,6 +32,10 @@ _FINAL_SENTENCES = (
     "mount: ",
 )
 _OWN = "you can read but not change this asset, although it is yours: your token may not do this"
+ASK = ("ask its owner", "ask one of its owners")
+"""What a hint begins with that sends somebody to an owner."""
+YOURS = "it is yours, so only the platform itself can say what is in the way"
+"""What is said instead to an owner."""
 _REJECTED = "the platform refused this (status "
 
 
@@ -45,12 +49,17 @@ def is_final(error: CoexplorerError) -> bool:
     return isinstance(error, NotFound | InvalidField)
 
 
-def blame_token(error: Forbidden) -> Forbidden:
-    """Return what an unexplained refusal says of an asset that is the user's own.
+def spare_owner(error: Forbidden) -> Forbidden:
+    """Return what a refusal says of an asset that is the user's own: nobody asks themselves.
 
-    An owner has every right to it, so what is missing is a scope of the token.
+    An owner has every right to it. Where the platform does not say what is missing, that is a scope
+    of the token.
     """
-    return Forbidden(_OWN, hint=NEW_TOKEN, status=error.status)
+    if error.unexplained:
+        return Forbidden(_OWN, hint=NEW_TOKEN, status=error.status)
+    if error.by_page or not error.hint.startswith(ASK):
+        return error
+    return Forbidden(error.message, hint=YOURS, status=error.status)
 
 
 def was_final(reason: str) -> bool:

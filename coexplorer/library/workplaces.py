@@ -28,6 +28,7 @@ from coexplorer.errors import AmbiguousAsset, NotFound, PlatformTooOld, Refused,
 from coexplorer.library.context import Context
 from coexplorer.library.named_assets import is_whole_id
 from coexplorer.library.permissions import find_user
+from coexplorer.library.workplace_rights import is_released
 from coexplorer.models import AssetId, Dialect, is_asset_id
 from coexplorer.text import cut
 
@@ -47,8 +48,6 @@ _ROWS: Final = 1000
 _MOST_PAGES: Final = 20
 """Pages that are read for the beginning of an id, which no search may know."""
 _HINTS: Final = 3
-_RELEASED: Final = ("release", "published")
-"""What `Capsule.status` is of what nobody changes any more, by today's word and by the old one."""
 _LONGEST_TOLD: Final = 80
 _SINCE_ALL: Final = "2.18"
 """Before, the platform's API knows no capsules, pipelines and computations."""
@@ -206,11 +205,7 @@ class WorkplaceFinder:
                 page = await client.workplaces.search(kind, request, limit=MOST_SUGGESTED)
                 found += page.results
         folded = part.strip().casefold()
-        found = [
-            each
-            for each in found
-            if folded in each.name.casefold() and each.status not in _RELEASED
-        ]
+        found = [each for each in found if folded in each.name.casefold() and not is_released(each)]
         return sorted(found, key=lambda each: each.last_accessed or 0, reverse=True)
 
     async def attached(self, workplace: Workplace) -> tuple[AttachedAsset, ...]:

@@ -7,6 +7,7 @@ from click.shell_completion import ShellComplete
 from msgspec.structs import replace
 
 from coexplorer.cli.commands import cli
+from coexplorer.demo.asset import Role
 from coexplorer.library.completions import find_workplaces
 from tests.library.conftest import many_assets
 from tests.support.program import Program
@@ -15,7 +16,9 @@ from tests.support.server import (
     FINISHED,
     HIDDEN_CAPSULE,
     MY_CAPSULE,
+    MY_PIPELINE,
     RAW,
+    RELEASED_CAPSULE,
     SESSION,
     VIEWED,
     VIEWED_CAPSULE,
@@ -269,3 +272,56 @@ def test_what_does_nothing_leaves_nothing_in_the_log(shell: Program) -> None:
         assert mixed.code != 0
         assert "no mount folder" in mixed.err
     assert [row["change"] for row in shell.ok("log", "-o", "json").json] == [1]
+
+
+def pipeline_of_a_colleague(program: Program, role: Role) -> str:
+    """Make a pipeline that a colleague owns, and in which I have a role."""
+    me, colleague = program.server.users[:2]
+    program.server.store.workshop.update_capsule(
+        MY_PIPELINE, owner=colleague.email, roles={me.email: role}, groups={}, everyone="none"
+    )
+    return colleague.email
+
+
+@pytest.mark.parametrize("command", ["attach", "detach"])
+def test_a_dry_run_says_that_one_may_only_see_it(program: Program, command: str) -> None:
+    owner = pipeline_of_a_colleague(program, Role.VIEWER)
+    asset, place = (DERIVED, "--onto") if command == "attach" else (RAW, "--from")
+    words = (command, asset, place, MY_PIPELINE)
+    told = "you can see this pipeline, but not change it"
+    assert told in program.ok(*words, "--dry-run").out
+    assert told in program.ok(*words, "--dry-run", "-o", "json").err
+    done = program(*words)
+    assert done.code != 0
+    assert told in done.err
+    assert f"{owner} can make you an editor" in done.err
+    pipeline_of_a_colleague(program, Role.EDITOR)
+    assert "likely" not in program.ok(*words, "--dry-run").out
+    program.ok(*words)
+
+
+def test_what_cannot_be_asked_is_not_said(program: Program) -> None:
+    pipeline_of_a_colleague(program, Role.VIEWER)
+    program.server.faults.add(403, "GET", "pipelines/*/permissions")
+    dry = program.ok("attach", DERIVED, "--onto", MY_PIPELINE, "--dry-run")
+    assert "likely" not in dry.out + dry.err
+
+
+def test_nobody_is_sent_to_ask_themselves(program: Program) -> None:
+    program.ok("ls")
+    dry = program.ok("attach", DERIVED, "--onto", RELEASED_CAPSULE, "--dry-run")
+    assert "is released" in dry.out
+    done = program("attach", DERIVED, "--onto", RELEASED_CAPSULE)
+    assert done.code != 0
+    assert "a released one stays as it is" in done.err
+    assert "ask its owner" not in done.err
+    for message, told in (("", "create a token"), ("not today", "it is yours")):
+        program.server.faults.add(403, "POST", "pipelines/*/data_assets", message=message)
+        refused = program("attach", DERIVED, "--onto", MY_PIPELINE)
+        assert told in refused.err, refused
+        assert "ask its owner" not in refused.err
+        program.server.faults.clear()
+    program.server.faults.add(403, "PUT", "data_assets/*", message="not today")
+    renamed = program("edit", RAW, "--name", "x")
+    assert "it is yours" in renamed.err, renamed
+    assert "ask its owner" not in renamed.err

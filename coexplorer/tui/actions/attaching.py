@@ -127,7 +127,7 @@ async def attach(screen: Workbench) -> None:
     mount = "" if detach else await _ask_mount(screen, chosen)
     if mount is None:
         return
-    change = Change(attaching=Attaching(found.workplace, found.title, detach, mount))
+    change = Change(attaching=Attaching(found.workplace, found.title, detach, mount, found.capsule))
     report = await _carry_out(screen, chosen, change)
     if report is not None:
         await _wait(screen, report)
