@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -11,9 +12,10 @@ import msgspec
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.buckets import resolve_inside
 from coexplorer.demo.capsule import StoredComputation
-from coexplorer.demo.samples import file_bytes, file_tree
+from coexplorer.demo.samples import file_bytes, find_size, list_level
 
-CHUNK_BYTES = 65_536
+CHUNK_BYTES = 262_144
+_PART_BYTES = 8 * 1024 * 1024
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,18 +33,20 @@ class Tree(msgspec.Struct, frozen=True):
     Attributes:
         made_up: Id of the made-up files; empty: there are none.
         folder: Folder of real files instead, relative to the server's data folder.
+        made: Epoch seconds at which the made-up files were written.
     """
 
     made_up: str = ""
     folder: str | None = None
+    made: int = 0
 
     @classmethod
     def of(cls, owner: StoredAsset | StoredComputation) -> Self:
         """Find the files of an asset or a computation."""
         if isinstance(owner, StoredComputation):
-            return cls(owner.tree, owner.folder)
+            return cls(owner.tree, owner.folder, owner.created)
         has_made_up = owner.state == "ready" and owner.files != 0
-        return cls(owner.id if has_made_up else "", owner.folder)
+        return cls(owner.id if has_made_up else "", owner.folder, owner.created)
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -51,10 +55,14 @@ class Content(msgspec.Struct, frozen=True):
     Attributes:
         size: In bytes.
         read: Yields ``length`` bytes from an offset on, in chunks: ``read(offset, length)``.
+        etag: Of this version of it, without quotes.
+        modified: Epoch seconds.
     """
 
     size: int
     read: Callable[[int, int], Iterator[bytes]]
+    etag: str
+    modified: int
 
 
 def list_folder(tree: Tree, data: Path, path: str) -> list[Entry] | None:
@@ -92,7 +100,18 @@ def find_content(tree: Tree, data: Path, path: str) -> Content | None:
     place = resolve_inside(data / tree.folder, path)
     if place is None or not place.is_file():
         return None
-    return Content(place.stat().st_size, lambda offset, length: _read_file(place, offset, length))
+    return open_real(place)
+
+
+def open_real(place: Path) -> Content:
+    """Return the content of a real file."""
+    known = place.stat()
+    etag = _build_etag(known.st_size, str(place), str(known.st_mtime_ns))
+
+    def read(offset: int, length: int) -> Iterator[bytes]:
+        return _read_file(place, offset, length)
+
+    return Content(known.st_size, read, etag, int(known.st_mtime))
 
 
 def _folders_first(entry: Entry) -> tuple[bool, str]:
@@ -111,23 +130,19 @@ def _read_file(place: Path, offset: int, length: int) -> Iterator[bytes]:
 
 
 def _list_made_up(tree: Tree, path: str) -> list[Entry] | None:
+    found = list_level(tree.made_up, path) if tree.made_up else None
+    if found is None:
+        return [] if not path else None
     prefix = f"{path}/" if path else ""
-    entries: dict[str, Entry] = {}
-    for each, size in _made_up_sizes(tree).items():
-        if not each.startswith(prefix):
-            continue
-        name, slash, _ = each[len(prefix) :].partition("/")
-        if slash:
-            entries[name] = Entry(name, prefix + name, "folder")
-        else:
-            entries[name] = Entry(name, prefix + name, "file", size)
-    if path and not entries:
-        return None
-    return sorted(entries.values(), key=_folders_first)
+    entries = [
+        Entry(name, prefix + name, "folder" if size is None else "file", size)
+        for name, size in found
+    ]
+    return sorted(entries, key=_folders_first)
 
 
 def _find_made_up(tree: Tree, path: str) -> Content | None:
-    size = _made_up_sizes(tree).get(path)
+    size = find_size(tree.made_up, path) if tree.made_up else None
     if size is None:
         return None
 
@@ -136,11 +151,16 @@ def _find_made_up(tree: Tree, path: str) -> Content | None:
         for start in range(offset, end, CHUNK_BYTES):
             yield file_bytes(tree.made_up, path, start, min(start + CHUNK_BYTES, end))
 
-    return Content(size, read)
+    return Content(size, read, _build_etag(size, tree.made_up, path), tree.made)
 
 
-def _made_up_sizes(tree: Tree) -> dict[str, int]:
-    return dict(file_tree(tree.made_up)) if tree.made_up else {}
+def _build_etag(size: int, *parts: str) -> str:
+    """Return an ETag as of an upload in parts, which S3 makes of no hash of the content.
+
+    So nobody takes it for the MD5, which takes longer to make than a listing may.
+    """
+    digest = hashlib.sha256("\0".join((str(size), *parts)).encode("utf-8", "surrogateescape"))
+    return f"{digest.hexdigest()[:32]}-{size // _PART_BYTES + 1}"
 
 
 def copy_files(tree: Tree, data: Path, path: str, target: Path) -> list[Path] | None:

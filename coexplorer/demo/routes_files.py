@@ -5,31 +5,29 @@ The URLs stand for the platform's S3: they take no token. Errors there are XML, 
 
 from __future__ import annotations
 
-import re
+import secrets
 import time
-from email.utils import formatdate
 from pathlib import PurePosixPath
 from urllib.parse import quote, urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.auth import sign, signature_matches
 from coexplorer.demo.bodies import decode_body
 from coexplorer.demo.deployment import (
-    Deployment,
     check_reader,
     get_asset,
     get_deployment,
     sign_in,
 )
 from coexplorer.demo.dialects import Dialect
-from coexplorer.demo.files import Content, Tree, find_content, list_folder
+from coexplorer.demo.files import Tree, find_content, list_folder
 from coexplorer.demo.replies import Refusal, build_reply
-
-_RANGE = re.compile(r"bytes=(?:(?P<first>\d+)-(?P<last>\d*)|-(?P<suffix>\d+))")
+from coexplorer.demo.sending import refuse, send_content
+from coexplorer.demo.storage_errors import EXPIRED
 
 
 class FolderBody(msgspec.Struct, frozen=True):
@@ -69,71 +67,24 @@ async def send_file(request: Request) -> Response:
     """Send the bytes of a file to who has a signed URL that has not expired."""
     deployment = get_deployment(request)
     if "authorization" in request.headers:
-        return _storage_error(400, "InvalidArgument", "Only one auth mechanism allowed")
+        return refuse(400, "InvalidArgument", "Only one auth mechanism allowed")
     asset_id, path = request.path_params["asset_id"], request.path_params["path"]
     params = request.query_params
     expires, disposition = params.get("expires", ""), params.get("disposition", "")
-    good = sign(deployment.signing_key, asset_id, path, disposition, expires)
-    if not signature_matches(good, params.get("signature", "")):
-        return _storage_error(403, "SignatureDoesNotMatch", "The signature is missing or wrong")
+    signed = (asset_id, path, disposition, expires, params.get("nonce", ""))
+    good = sign(deployment.signing_key, *signed)
+    # An address is signed for one method, as S3's are: a HEAD of it is not.
+    if request.method != "GET" or not signature_matches(good, params.get("signature", "")):
+        return refuse(403, "SignatureDoesNotMatch", "The signature is missing or wrong")
     if float(expires) < time.time():
-        return _storage_error(403, "AccessDenied", "Request has expired")
+        return refuse(403, "AccessDenied", EXPIRED)
     owner = deployment.store.find(asset_id) or deployment.store.workshop.find_computation(asset_id)
     content = None if owner is None else find_content(Tree.of(owner), deployment.data, path)
-    if owner is None or content is None:
-        return _storage_error(404, "NoSuchKey", "The specified key does not exist")
+    if content is None:
+        return refuse(404, Key=path)
     name = quote(PurePosixPath(path).name, safe="")
-    headers = {
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": f"{disposition}; filename*=UTF-8''{name}",
-        "ETag": '"' + sign(deployment.signing_key, asset_id, path, str(content.size))[:32] + '"',
-        "Last-Modified": formatdate(owner.created, usegmt=True),
-    }
-    return _send_content(request, content, headers)
-
-
-def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """Return ``(first, last)`` of the one range that a ``Range`` header asks for.
-
-    None: the whole file is sent (no range, several, or one in words of another unit).
-
-    Raises:
-        ValueError: Nothing of the file is in the range: 416.
-    """
-    match = _RANGE.fullmatch(header.strip())
-    if match is None:
-        return None
-    if match["suffix"] is not None:
-        first, last = max(0, size - int(match["suffix"])), size - 1
-    else:
-        first = int(match["first"])
-        last = min(int(match["last"]), size - 1) if match["last"] else size - 1
-        if match["last"] and int(match["last"]) < first:
-            return None
-    if first > last:
-        raise ValueError(header)
-    return first, last
-
-
-def _send_content(request: Request, content: Content, headers: dict[str, str]) -> Response:
-    wanted = request.headers.get("range", "")
-    if request.headers.get("if-range", headers["ETag"]) != headers["ETag"]:
-        wanted = ""
-    try:
-        part = parse_range(wanted, content.size)
-    except ValueError:
-        error = _storage_error(416, "InvalidRange", "The requested range is not satisfiable")
-        error.headers["Content-Range"] = f"bytes */{content.size}"
-        return error
-    first, last = part or (0, content.size - 1)
-    headers["Content-Length"] = str(last - first + 1)
-    if part:
-        headers["Content-Range"] = f"bytes {first}-{last}/{content.size}"
-    return StreamingResponse(
-        content.read(first, last - first + 1),
-        status_code=206 if part else 200,
-        headers=headers,
-        media_type="application/octet-stream",
+    return send_content(
+        request, content, {"Content-Disposition": f"{disposition}; filename*=UTF-8''{name}"}
     )
 
 
@@ -169,19 +120,14 @@ def _find_file(request: Request) -> tuple[StoredAsset, str]:
 
 def build_url(request: Request, owner_id: str, path: str, disposition: str) -> str:
     """Return the signed address of a file of an asset or a computation, by the id of that."""
-    deployment: Deployment = get_deployment(request)
+    deployment = get_deployment(request)
+    key = deployment.signing_key
     expires = str(int(time.time() + deployment.url_lifetime_s))
+    nonce = secrets.token_hex(8)  # each address is another one, as S3's are from second to second
     params = {
         "disposition": disposition,
         "expires": expires,
-        "signature": sign(deployment.signing_key, owner_id, path, disposition, expires),
+        "nonce": nonce,
+        "signature": sign(key, owner_id, path, disposition, expires, nonce),
     }
     return f"{request.base_url}storage/{owner_id}/{quote(path)}?{urlencode(params)}"
-
-
-def _storage_error(status: int, code: str, message: str) -> Response:
-    body = (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    )
-    return Response(body, status, media_type="application/xml")

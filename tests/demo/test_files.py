@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from coexplorer.demo.hooks import CREATION
-from coexplorer.demo.routes_files import parse_range
+from coexplorer.demo.sending import parse_range
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
 from tests.support.server import COMBINED, DRAFT, OUTSIDE, RAW

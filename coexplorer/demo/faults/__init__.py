@@ -21,8 +21,10 @@ A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``
     That status with ``{"message": …}`` (``message="…"``); nothing is carried out.
     ``body="…"`` is sent instead, as it is: real platforms also answer with a list, or with text.
     ``retry-after=N`` adds the header in seconds, ``retry-after=date+N`` as an HTTP date.
+    At the storage (``/storage/…``, ``/s3/…``) it is XML with a ``code=…``, as S3's errors are.
 ``reset``
-    The request is carried out, half of the reply is sent, then the connection is reset (TCP RST).
+    The request is carried out, half of the reply is sent (or ``bytes``), then the connection is
+    reset (TCP RST).
 ``lost``
     The request is carried out and the connection is reset before any of the reply.
 ``silence``
@@ -32,16 +34,31 @@ A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``
 ``cut``
     The request is carried out; half of its JSON is sent as if that were all.
 ``short``
-    The request is carried out; the connection closes (FIN) before as many bytes as announced.
+    The request is carried out; the connection closes (FIN) after half of the bytes announced, or
+    after ``bytes``.
+``stall``
+    Half of the reply is sent (or ``bytes``), and the rest after `FaultPlan.release`, or never.
 ``drip``
     The reply comes in pieces of ``bytes`` (1), ``seconds`` (0.05) apart.
+``rate``
+    The body comes at ``bytes`` (1,000,000) a second.
 ``ignore``
     A write is answered as if it were done (a PUT with the asset as it is), and is not carried out.
 ``stale``
     A PUT is carried out; the reply shows the asset as it was before.
 ``expire``
     After ``after`` (0) requests a token answers 401, until `FaultPlan.renew` or, with ``renew=N``,
-    until it was refused N times; then it has another ``after`` requests.
+    until it was refused N times; then it has another ``after`` requests. At the storage it is the
+    signed address that expires, or the key pair: 403 ``AccessDenied``, unless ``status`` and
+    ``code`` say another refusal, as ``status=400 code=ExpiredToken``.
+``no-range``
+    The request's range is ignored: the whole file, with status 200.
+``range-200``
+    The part that was asked for, but with status 200.
+``wrong-range``
+    Another part than was asked for, one byte further on, and rightly announced as that.
+``etag``
+    The file has another version: another ETag, and 412 for who insists on the one before.
 ``same-token``
     Search replies say ``has_more`` and give the same ``next_token`` over and over.
 ``no-token``

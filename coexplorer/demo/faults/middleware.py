@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from coexplorer.demo.faults.connection import EXTENSION, FaultProtocol
 from coexplorer.demo.faults.plan import Decision, FaultKind, FaultPlan, Rule
+from coexplorer.demo.faults.replies import (
+    OTHER_ETAG,
+    as_other_version,
+    as_whole,
+    build_piece,
+    find_length,
+    find_part,
+    get_header,
+    shift_range,
+    slowed,
+    stalled,
+    with_header,
+    without_headers,
+)
+from coexplorer.demo.storage_errors import EXPIRED, MEDIA_TYPE, build_error, is_storage
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_KEY_ID = re.compile(r"Credential=([^/,]+)/")
 
 MESSAGES = {
     400: "the request is not valid",
@@ -69,7 +88,7 @@ class FaultMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        verdict = self.plan.judge(scope["method"], scope["path"], _get_authorization(scope))
+        verdict = self.plan.judge(scope["method"], scope["path"], _find_identity(scope))
         if verdict.latency_s and not await _get_connection(scope).wait(None, verdict.latency_s):
             return
         if verdict.rule is None:
@@ -80,37 +99,91 @@ class FaultMiddleware:
     async def _strike(
         self, verdict: Decision, rule: Rule, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        connection = _get_connection(scope)
         match rule.kind:
             case FaultKind.STATUS | FaultKind.HTML | FaultKind.EXPIRE:
                 await _drain(receive)
-                await _send_reply(send, _build_refusal(rule, self.plan.clock()))
-                return
+                await _send_reply(send, _build_refusal(rule, scope, self.plan.clock()))
             case FaultKind.SILENCE:
-                if await self._hold(connection, verdict.releases):
+                if await self._hold(_get_connection(scope), verdict.releases):
                     await self.app(scope, receive, send)
-                return
             case FaultKind.IGNORE | FaultKind.STALE:
                 await _send_reply(send, await self._answer_without(rule, scope, receive))
-                return
+            case FaultKind.LOST | FaultKind.RESET | FaultKind.SHORT | FaultKind.CUT:
+                await self._break_off(rule, scope, receive, send)
+            case FaultKind.SAME_TOKEN | FaultKind.NO_TOKEN:
+                await _send_reply(send, _break_paging(rule, await self._carry_out(scope, receive)))
             case _:
-                reply = await self._carry_out(scope, receive)
-        half = len(reply.body) // 2
+                await self._send_changed(verdict, rule, scope, receive, send)
+
+    async def _send_changed(
+        self, verdict: Decision, rule: Rule, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send the whole reply: late, or to another question, or with another label."""
+        connection = _get_connection(scope)
         match rule.kind:
-            case FaultKind.LOST:
-                await connection.reset()
-            case FaultKind.RESET:
-                await _send_beginning(send, reply, half)
-                await connection.reset()
-            case FaultKind.SHORT:
-                await _send_beginning(send, reply, half)
-                await connection.hang_up()
-            case FaultKind.CUT:
-                await _send_reply(send, reply.with_body(reply.body[:half]))
-            case FaultKind.DRIP:
-                await _send_slowly(send, reply, rule, connection)
+            case FaultKind.STALL:
+                send = stalled(send, rule, lambda: self._hold(connection, verdict.releases))
+            case FaultKind.DRIP | FaultKind.RATE:
+                send = slowed(send, rule, connection)
+            case FaultKind.NO_RANGE:
+                scope = without_headers(scope, b"range")
+            case FaultKind.WRONG_RANGE:
+                scope = shift_range(scope)
+            case FaultKind.RANGE_200:
+                send = as_whole(send)
+            case FaultKind.ETAG:
+                if (get_header(scope, b"if-match") or OTHER_ETAG.encode()) != OTHER_ETAG.encode():
+                    await _send_reply(send, _build_storage_refusal(HTTPStatus.PRECONDITION_FAILED))
+                    return
+                if (get_header(scope, b"if-range") or OTHER_ETAG.encode()) != OTHER_ETAG.encode():
+                    scope = without_headers(scope, b"range")
+                scope = without_headers(scope, b"if-match", b"if-range")
+                send = as_other_version(send)
             case _:
-                await _send_reply(send, _break_paging(rule, reply))
+                raise NotImplementedError(rule.kind)
+        await self.app(scope, receive, send)
+
+    async def _break_off(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application do its work, send a part of its reply, and end the connection."""
+        connection, enough = _get_connection(scope), asyncio.Event()
+        left = 0
+
+        async def send_part(message: Message) -> None:
+            nonlocal left
+            if message["type"] == "http.response.start":
+                if rule.kind is FaultKind.LOST:
+                    return
+                left = find_part(rule, find_length(message))
+                if rule.kind is FaultKind.CUT:
+                    message = with_header(message, b"content-length", b"%d" % left)
+                await send(message)
+                return
+            piece = message.get("body", b"")[:left]
+            left -= len(piece)
+            if piece:
+                await send(build_piece(piece))
+            if left == 0 and message.get("more_body"):
+                # Not a failure of the application's, who would log it; and there may be much more.
+                enough.set()
+                await asyncio.Event().wait()
+
+        answering = asyncio.ensure_future(self.app(scope, receive, send_part))
+        waiting = asyncio.ensure_future(enough.wait())
+        try:
+            await asyncio.wait({answering, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if answering.done():
+                answering.result()
+            match rule.kind:
+                case FaultKind.CUT:
+                    await send(build_piece(b"", more=False))
+                case FaultKind.SHORT:
+                    await connection.hang_up()
+                case _:
+                    await connection.reset()
+        finally:
+            answering.cancel()
+            waiting.cancel()
+            await asyncio.gather(answering, waiting, return_exceptions=True)
 
     async def _hold(self, connection: FaultProtocol, since: int) -> bool:
         """Wait for the plan's release; tell whether anybody is still there to answer."""
@@ -162,9 +235,13 @@ def _get_connection(scope: Scope) -> FaultProtocol:
     return connection
 
 
-def _get_authorization(scope: Scope) -> str:
-    found = [value for name, value in scope["headers"] if name == b"authorization"]
-    return found[0].decode("latin-1") if found else ""
+def _find_identity(scope: Scope) -> str:
+    """Return what lets a request in: its token, the id of its key pair, or its signed address."""
+    authorization = (get_header(scope, b"authorization") or b"").decode("latin-1")
+    if match := _KEY_ID.search(authorization):
+        return match[1]
+    query: bytes = scope["query_string"] if is_storage(scope["path"]) else b""
+    return authorization or f"{scope['path']}?{query.decode('latin-1')}"
 
 
 async def _drain(receive: Receive) -> None:
@@ -175,21 +252,35 @@ async def _drain(receive: Receive) -> None:
             return
 
 
-def _build_refusal(rule: Rule, now: float) -> Reply:
-    status = 401 if rule.kind is FaultKind.EXPIRE else rule.status
+def _build_refusal(rule: Rule, scope: Scope, now: float) -> Reply:
+    status = rule.status
     if rule.kind is FaultKind.HTML:
         refusal = MESSAGES.get(status, "").title()
         title = f"{status} {refusal}" if refusal else "Sign in"
         kind, body = b"text/html; charset=utf-8", HTML.format(title=title).encode()
+        reply = Reply(status, [(b"content-type", kind)], b"").with_body(body)
     elif rule.body:
-        kind, body = _find_kind(rule.body), rule.body.encode()
+        reply = Reply(status, [(b"content-type", _find_kind(rule.body))], b"")
+        reply = reply.with_body(rule.body.encode())
+    elif is_storage(scope["path"]):
+        message = rule.message
+        if rule.kind is FaultKind.EXPIRE:
+            message = message or EXPIRED
+            status = HTTPStatus.FORBIDDEN if status == HTTPStatus.OK else status
+        reply = _build_storage_refusal(status, rule.code, message)
     else:
+        status = 401 if rule.kind is FaultKind.EXPIRE else status
         message = rule.message or MESSAGES.get(status, "the platform said no")
-        kind, body = b"application/json", json.dumps({"message": message}).encode()
-    headers = [(b"content-type", kind)]
+        body = json.dumps({"message": message}).encode()
+        reply = Reply(status, [(b"content-type", b"application/json")], b"").with_body(body)
     if retry_after := rule.build_retry_after(now):
-        headers.append((b"retry-after", retry_after.encode("latin-1")))
-    return Reply(status, headers, b"").with_body(body)
+        reply.headers.append((b"retry-after", retry_after.encode("latin-1")))
+    return reply
+
+
+def _build_storage_refusal(status: int, code: str = "", message: str = "") -> Reply:
+    body = build_error(status, code, message)
+    return Reply(status, [(b"content-type", MEDIA_TYPE.encode())], b"").with_body(body)
 
 
 def _find_kind(body: str) -> bytes:
@@ -202,8 +293,6 @@ def _find_kind(body: str) -> bytes:
 
 def _break_paging(rule: Rule, reply: Reply) -> Reply:
     """Have a search reply say that there is more, with the previous token or with none."""
-    if rule.kind not in {FaultKind.SAME_TOKEN, FaultKind.NO_TOKEN}:
-        raise NotImplementedError(rule.kind)
     try:
         page = json.loads(reply.body)
     except ValueError:
@@ -221,22 +310,6 @@ def _break_paging(rule: Rule, reply: Reply) -> Reply:
 async def _send_reply(send: Send, reply: Reply) -> None:
     await send(_build_start(reply))
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
-
-
-async def _send_beginning(send: Send, reply: Reply, size_bytes: int) -> None:
-    """Announce a whole reply and send a part of it."""
-    await send(_build_start(reply.with_body(reply.body)))
-    await send({"type": "http.response.body", "body": reply.body[:size_bytes], "more_body": True})
-
-
-async def _send_slowly(send: Send, reply: Reply, rule: Rule, connection: FaultProtocol) -> None:
-    await send(_build_start(reply.with_body(reply.body)))
-    for start in range(0, len(reply.body), rule.piece_bytes):
-        piece = reply.body[start : start + rule.piece_bytes]
-        await send({"type": "http.response.body", "body": piece, "more_body": True})
-        if not await connection.wait(None, rule.seconds):
-            return
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _build_start(reply: Reply) -> Message:

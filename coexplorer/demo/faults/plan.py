@@ -36,6 +36,12 @@ class FaultKind(StrEnum):
     EXPIRE = "expire"
     SAME_TOKEN = "same-token"  # noqa: S105  # a page's token, not a user's
     NO_TOKEN = "no-token"  # noqa: S105  # likewise
+    STALL = "stall"
+    RATE = "rate"
+    NO_RANGE = "no-range"
+    RANGE_200 = "range-200"
+    WRONG_RANGE = "wrong-range"
+    ETAG = "etag"
 
 
 @lru_cache(maxsize=256)
@@ -54,7 +60,9 @@ class Rule:
     Attributes:
         status: For `FaultKind.STATUS` and `FaultKind.HTML`.
         seconds: For `FaultKind.LATENCY`, and between the pieces of a `FaultKind.DRIP`.
-        piece_bytes: Size of a piece of a `FaultKind.DRIP`.
+        piece_bytes: Size of a piece of a `FaultKind.DRIP`; how much of a broken reply is sent; how
+            much a second of a `FaultKind.RATE`. None: what the package says.
+        code: Code of an error of the storage; empty: the usual one of its status.
         body: Body of a refusal instead of JSON with its message; empty for none.
         retry_after: The header's text, or ``date+N`` for an HTTP date N seconds from the reply.
         renew: After how many refusals an expired token is good again; None: when told.
@@ -74,7 +82,8 @@ class Rule:
     body: str = ""
     retry_after: str = ""
     seconds: float = 1.0
-    piece_bytes: int = 1
+    piece_bytes: int | None = None
+    code: str = ""
     renew: int | None = None
     matched: int = 0
     struck: int = 0
@@ -87,13 +96,17 @@ class Rule:
             self.method in {"*", method} and _compile_pattern(self.path).fullmatch(path) is not None
         )
 
-    def strikes(self, authorization: str) -> bool:
-        """Count one matching request and tell whether it is struck."""
+    def strikes(self, identity: str) -> bool:
+        """Count one matching request and tell whether it is struck.
+
+        Args:
+            identity: What lets the request in: its token, its keys or its signed address.
+        """
         self.matched += 1
         if self.times is not None and self.struck >= self.times:
             return False
         if self.kind is FaultKind.EXPIRE:
-            struck = self._expired(authorization)
+            struck = self._expired(identity)
         else:
             place = self.matched - self.after
             struck = (
@@ -104,15 +117,15 @@ class Rule:
         self.struck += struck
         return struck
 
-    def _expired(self, authorization: str) -> bool:
-        used = self._used.get(authorization, 0) + 1
+    def _expired(self, identity: str) -> bool:
+        used = self._used.get(identity, 0) + 1
         if self.renew is not None and used > self.after + self.renew:
             used = 1
-        self._used[authorization] = used
+        self._used[identity] = used
         return used > self.after
 
     def renew_tokens(self) -> None:
-        """Give every token its requests back."""
+        """Give every token and address its requests back."""
         self._used.clear()
 
     def build_retry_after(self, now: float) -> str:
@@ -167,7 +180,8 @@ class FaultPlan:
         body: str = "",
         retry_after: str | float = "",
         seconds: float | None = None,
-        piece_bytes: int = 1,
+        piece_bytes: int | None = None,
+        code: str = "",
         renew: int | None = None,
     ) -> Rule:
         """Add a rule after those there are.
@@ -179,13 +193,16 @@ class FaultPlan:
             nth: Strike only this one of the matching requests, from 1, after those spared.
             every: Strike every Nth request.
             times: Stop after N strikes.
-            after: Spare the first N; for `FaultKind.EXPIRE`, the first N requests of each token.
-            status: Of `FaultKind.HTML`, or of `FaultKind.STATUS`.
+            after: Spare the first N; for `FaultKind.EXPIRE`, the first N of each token or signed
+                address.
+            status: Of `FaultKind.HTML`, or of `FaultKind.STATUS`; of `FaultKind.EXPIRE` at the
+                storage.
             message: What the refusal says.
             body: What it says instead: as JSON where it is that, else as plain text.
             retry_after: Seconds, or a ready header value, or ``date+N``.
             seconds: Of latency (1), or between the pieces of a drip (0.05).
-            piece_bytes: Of a drip.
+            piece_bytes: See `Rule`.
+            code: Of an error of the storage.
             renew: See `FaultKind.EXPIRE`.
 
         Returns:
@@ -208,6 +225,7 @@ class FaultPlan:
             retry_after=str(retry_after),
             seconds=seconds,
             piece_bytes=piece_bytes,
+            code=code,
             renew=renew,
         )
         with self._changed:
@@ -226,7 +244,7 @@ class FaultPlan:
         self.release()
 
     def release(self) -> None:
-        """Let the requests go that `FaultKind.SILENCE` holds now."""
+        """Let the requests go that `FaultKind.SILENCE` and `FaultKind.STALL` hold now."""
         with self._changed:
             self._releases += 1
             wakers = list(self._wakers)
@@ -234,17 +252,17 @@ class FaultPlan:
             wake()
 
     def renew(self) -> None:
-        """Make every expired token good for another ``after`` requests."""
+        """Make all that has expired good for another ``after`` requests."""
         with self._changed:
             for rule in self._rules:
                 rule.renew_tokens()
 
-    def judge(self, method: str, path: str, authorization: str = "") -> Decision:
+    def judge(self, method: str, path: str, identity: str = "") -> Decision:
         """Count a request in all rules that match it and say what to do with it."""
         latency_s, striking = 0.0, None
         with self._changed:
             for rule in self._rules:
-                if not (rule.matches(method, path) and rule.strikes(authorization)):
+                if not (rule.matches(method, path) and rule.strikes(identity)):
                     continue
                 if rule.kind is FaultKind.LATENCY:
                     latency_s += rule.seconds

@@ -21,6 +21,7 @@ class _Options(TypedDict, total=False):
     after: int
     status: int
     message: str
+    code: str
     body: str
     retry_after: str
     seconds: float
@@ -29,7 +30,7 @@ class _Options(TypedDict, total=False):
 
 
 _COUNTS = ("nth", "every", "times", "after", "status", "bytes", "renew")
-_OPTIONS = (*_COUNTS, "seconds", "retry-after", "message", "body")
+_OPTIONS = (*_COUNTS, "seconds", "retry-after", "message", "code", "body")
 
 
 def parse_script(text: str) -> list[Rule]:
@@ -80,6 +81,8 @@ def _parse_options(words: list[str]) -> _Options:
             raise ValueError(f"unknown option {word!r}: one of {', '.join(_OPTIONS)}, with =")
         if name == "message":
             options["message"] = value
+        elif name == "code":
+            options["code"] = value
         elif name == "body":
             options["body"] = value
         elif name == "retry-after":

@@ -5,7 +5,13 @@ alone, so that no edit changes them.
 """
 
 from coexplorer.demo.samples.computing import make_computing
-from coexplorer.demo.samples.files import file_bytes, file_tree, make_result_tree
+from coexplorer.demo.samples.files import (
+    file_bytes,
+    file_tree,
+    find_size,
+    list_level,
+    make_result_tree,
+)
 from coexplorer.demo.samples.generate import CLOCK, DEFAULT_COUNT, HIGHEST_COUNT, generate
 from coexplorer.demo.samples.nasty import NASTY, Nasty
 from coexplorer.demo.samples.schema import METADATA_FIELDS
@@ -19,7 +25,9 @@ __all__ = [
     "Nasty",
     "file_bytes",
     "file_tree",
+    "find_size",
     "generate",
+    "list_level",
     "make_computing",
     "make_result_tree",
 ]

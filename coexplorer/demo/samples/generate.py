@@ -205,7 +205,7 @@ def _make_nasty(maker: Maker, place: int) -> StoredAsset:
     asset = maker.make(
         nasty.name,
         pick_moment(rng, maker.now),
-        tree="nasty",
+        tree=nasty.tree,
         size=rng.randrange(10**10),
         files=12,
         tags=nasty.tags or ("pilot",),

@@ -13,10 +13,9 @@ from coexplorer.demo.asset import (
     StoredAsset,
 )
 from coexplorer.demo.samples.calendar import DAY_S
-from coexplorer.demo.samples.files import TREE_COUNT, TREE_NAMES
+from coexplorer.demo.samples.files import TREE_COUNT, build_code
 
 _YEAR_S = 365 * DAY_S
-_TREE_CODES = {name: code for code, name in enumerate(TREE_NAMES)}
 _SPARE_CODES = 256 // TREE_COUNT
 
 OWNERS_SHARE = 0.7
@@ -52,8 +51,7 @@ class Maker:
         bits = f"{self.rng.getrandbits(128):032x}"
         last = bits[30:]
         if tree:
-            code = _TREE_CODES[tree] + TREE_COUNT * self.rng.randrange(_SPARE_CODES)
-            last = f"{code:02x}"
+            last = f"{build_code(tree, self.rng.randrange(_SPARE_CODES)):02x}"
         variant = "89ab"[int(bits[16], 16) % 4]
         return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-{variant}{bits[17:20]}-{bits[20:30]}{last}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coexplorer.demo.samples.descriptions import build_long_description
+from coexplorer.demo.samples.files import VAST
 
 LONGEST_FILE_NAME_BYTES = 255
 """NAME_MAX of Linux file systems (limits.h)."""
@@ -23,12 +24,14 @@ class Nasty:
         name: The asset's name.
         description: Its description; most have none.
         tags: Its tags.
+        tree: Its files (`files`).
     """
 
     kind: str
     name: str
     description: str = ""
     tags: tuple[str, ...] = ()
+    tree: str = "nasty"
 
 
 def _fill(text: str, size_bytes: int) -> str:
@@ -104,7 +107,7 @@ NASTY = (
             "\x1b[2Jescape",
         ),
     ),
-    Nasty("tags", "very many tags", tags=tuple(f"plate-{n:03d}" for n in range(120))),
+    Nasty("tags", "very many tags", tags=tuple(f"plate-{n:03d}" for n in range(120)), tree=VAST),
 )
 """In this order; the first `len(NASTY)` assets of the share are one of each."""
 
