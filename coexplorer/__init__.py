@@ -1,9 +1,9 @@
 """coexplorer: Code Ocean data assets from a terminal.
 
 Layers, top to bottom (imports go down only; import-linter holds it):
-cli; doctor; tui and fs; library; api, catalog and demo; config; asset_body; asset_extras; query,
-names, assets, written, cells, computations, folders and sharing; metadata; lenient_json and text;
-errors; models; fields.
+cli; doctor; tui and fs; library; api, catalog, demo and remote_files; config; asset_body;
+asset_extras; query, names, assets, written, cells, computations, folders and sharing; metadata;
+lenient_json and text; errors; models; fields.
 """
 
 __version__ = "0.1.0"

@@ -470,6 +470,16 @@ class Folder(msgspec.Struct, frozen=True):
     has_more: bool = False
     unsaid: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer was complete, and made sense."""
+        return not (self.unnamed or self.elsewhere or self.has_more or self.unsaid)
+
+    def find_file(self, path: str) -> FileEntry | None:
+        """Return the file of this path, as it is shown or as the platform has it."""
+        files = (entry for entry in self.entries if not entry.is_folder)
+        return next((each for each in files if path in (each.path, each.wire_path)), None)
+
 
 class FileUrls(msgspec.Struct, frozen=True):
     """Signed, expiring addresses of one file; no token goes with them."""

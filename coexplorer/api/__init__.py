@@ -4,7 +4,7 @@ Import it late: it brings in httpx, which takes longer than the rest of the prog
 """
 
 from coexplorer.api.client import Client
-from coexplorer.api.download import Download
+from coexplorer.api.download import Download, FilePart
 from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.paging import Incomplete
 from coexplorer.api.retry import Patience
@@ -15,6 +15,7 @@ __all__ = [
     "Bounds",
     "Client",
     "Download",
+    "FilePart",
     "Incomplete",
     "OnWait",
     "Patience",

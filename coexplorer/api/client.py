@@ -15,7 +15,7 @@ import anyio
 
 from coexplorer.api import calls, file_replies, permissions, wire, writes
 from coexplorer.api.creation import FindOthers, create_asset
-from coexplorer.api.download import Download, FetchUrl, open_download
+from coexplorer.api.download import Download, FetchUrl, FilePart, open_download
 from coexplorer.api.exchange import Carrier
 from coexplorer.api.limits import Bounds, Timeouts
 from coexplorer.api.paging import PageStart
@@ -431,6 +431,31 @@ class Client:
             stop=stop,
             most=most,
             etag=etag,
+        )
+
+    def open_part(
+        self, fetch_url: FetchUrl, start: int, stop: int, part: FilePart, *, etag: str = ""
+    ) -> AbstractAsyncContextManager[Download]:
+        """Open a part of a file at a signed address, as `open_download` does: one request.
+
+        Args:
+            fetch_url: Asked for a signed address, and for another when one has expired.
+            start: Offset of the first byte.
+            stop: Offset after the last one.
+            part: What is known of the file.
+            etag: The mark that its content must have; empty: any.
+
+        Raises:
+            Conflict: Its size or its mark is another one.
+        """
+        return open_download(
+            self._transport,
+            self._storage,
+            fetch_url,
+            start=start,
+            stop=stop,
+            etag=etag,
+            part=part,
         )
 
     async def metadata_schema(self) -> tuple[MetadataField, ...]:

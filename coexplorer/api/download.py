@@ -36,6 +36,12 @@ _LONGEST_NUMBER: Final = 19
 _ADDRESSES: Final = 1
 """Addresses that are asked for anew, one after another, where the storage refuses them."""
 
+_END_S: Final = 0.5
+"""So long the end of a reply may take that has all of its bytes."""
+
+_MOST_SKIPPED: Final = 4 * 1024 * 1024
+"""So much of a file may come and be thrown away before the part of it that was asked for."""
+
 _PROGRESS_BYTES: Final = 64 * 1024
 """So much has to come for a download to count as going on: a byte now and then is no progress."""
 
@@ -67,6 +73,21 @@ def parse_extent(status: int, content_range: str, content_length: str) -> Extent
     return Extent(0, int(content_length) if known else None)
 
 
+class FilePart(msgspec.Struct, frozen=True):
+    """What is known of a file when a part of it is read.
+
+    Attributes:
+        total_bytes: Its size; the storage has to say the same.
+        is_fixed: It never changes, so that the rest can be asked for although the storage gives no
+            mark of it.
+        limit_s: So long the storage may say nothing, in seconds.
+    """
+
+    total_bytes: int
+    is_fixed: bool
+    limit_s: float
+
+
 class Download:
     """The bytes of a file, in order; iterate over it.
 
@@ -86,16 +107,20 @@ class Download:
         stop: int | None,
         most: int | None,
         etag: str,
+        part: FilePart | None = None,
     ) -> None:
         self.position = start
-        self.total_bytes: int | None = None
+        self.total_bytes: int | None = None if part is None else part.total_bytes
         self.etag = etag
         self._transport = transport
         self._storage = storage
         self._fetch_url = fetch_url
         self._stop = stop
         self._most = most
+        self._part = part
+        self._limit_s = transport.timeouts.file_s if part is None else part.limit_s
         self._skip = 0
+        self._is_exact = False
         self._given = start
         self._failures = 0
         self._refusals = 0
@@ -144,8 +169,15 @@ class Download:
             if chunk:
                 self.position += len(chunk)
                 return chunk
+        await self._finish()
         await self.aclose()
         raise StopAsyncIteration
+
+    async def _finish(self) -> None:
+        """Hear that there is no more of what was asked for, so that the connection can be kept."""
+        if self._chunks is not None and self._is_exact:
+            with suppress(Failed), anyio.move_on_after(_END_S):
+                await anext(self._chunks, None)
 
     def _finished(self) -> bool:
         return self.stop is not None and self.position >= self.stop
@@ -157,8 +189,12 @@ class Download:
         if self._chunks is None:
             return b""
         asked_at = anyio.current_time()
-        with self._transport.waits.for_answer():
+        chunk: bytes | None = None
+        with anyio.move_on_after(self._limit_s) as scope, self._transport.waits.for_answer():
             chunk = await anext(self._chunks, None)
+        if scope.cancelled_caught:
+            reason = f"sent nothing for {self._limit_s:.0f} s"
+            raise Failed(build_stopped(reason, kind=FailureKind.SILENT))
         self._note_progress(len(chunk or b""), anyio.current_time() - asked_at)
         if chunk is None:
             if self.stop is None:
@@ -177,7 +213,7 @@ class Download:
         """
         self._since_progress += count
         self._waited_s += waited_s
-        limit_s = self._transport.timeouts.file_s
+        limit_s = self._limit_s
         if self._since_progress >= _PROGRESS_BYTES:
             self._failures = self._refusals = 0
             self._since_progress = 0
@@ -187,7 +223,8 @@ class Download:
             raise Failed(build_stopped(reason, kind=FailureKind.SILENT))
 
     async def _open(self) -> None:
-        if self.position > self._given and not self.etag:
+        is_fixed = self._part is not None and self._part.is_fixed
+        if self.position > self._given and not (self.etag or is_fixed):
             # Nobody could tell whether the rest is of the same file.
             raise Failed(
                 Failure(
@@ -209,11 +246,14 @@ class Download:
             url = await self._fetch_url()
         except ApiError as error:  # its own repetitions are over
             raise Failed(Failure(FailureKind.FINAL, error)) from None
-        stream = await self._stack.enter_async_context(self._storage.open_stream(url, headers))
+        stream = await self._stack.enter_async_context(
+            self._storage.open_stream(url, headers, limit_s=self._limit_s)
+        )
         await self._accept(stream)
 
     async def _accept(self, stream: Stream) -> None:
-        if stream.status == 416 and self._stop is None:  # noqa: PLR2004 # Range Not Satisfiable
+        may_be_end = self._stop is None or self._part is not None
+        if stream.status == 416 and may_be_end:  # noqa: PLR2004 # Range Not Satisfiable
             self._check_same(parse_total(stream.headers.get("Content-Range", "")), self.etag)
             if self._finished():
                 return
@@ -240,6 +280,13 @@ class Download:
         if extent.start > self.position:
             raise Failed(_garbled("a different part of the file than was asked for"))
         self._skip = self.position - extent.start
+        self._is_exact = stream.status == 206  # noqa: PLR2004 # Partial Content
+        if self._part is not None and self._skip > _MOST_SKIPPED:
+            refusal = BadReply(
+                "the file's storage sends whole files only, not the part that was asked for",
+                hint="download the file instead: coexplorer get",
+            )
+            raise Failed(Failure(FailureKind.FINAL, refusal))
         self._chunks = stream.chunks
 
     async def _read_refusal(self, stream: Stream) -> bytes:
@@ -286,6 +333,7 @@ async def open_download(
     stop: int | None = None,
     most: int | None = None,
     etag: str = "",
+    part: FilePart | None = None,
 ) -> AsyncIterator[Download]:
     """Open a file's bytes from `start` up to, not including, `stop`.
 
@@ -297,12 +345,22 @@ async def open_download(
         stop: Offset after the last one; None: to the end.
         most: Offset at which reading ends although there is more; None: to the end.
         etag: The mark of an earlier part, which the rest must belong to; empty if there is none.
+        part: What is known of the file, where only a part of it is wanted.
 
     Raises:
         Conflict: The content has changed since.
         ApiError: It can't be read.
     """
-    download = Download(transport, storage, fetch_url, start=start, stop=stop, most=most, etag=etag)
+    download = Download(
+        transport,
+        storage,
+        fetch_url,
+        start=start,
+        stop=stop,
+        most=most,
+        etag=etag,
+        part=part,
+    )
     try:
         await download.start()
         yield download

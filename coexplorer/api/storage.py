@@ -73,8 +73,15 @@ class Storage:
         await self._http.aclose()
 
     @asynccontextmanager
-    async def open_stream(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[Stream]:
+    async def open_stream(
+        self, url: str, headers: Mapping[str, str], *, limit_s: float | None = None
+    ) -> AsyncIterator[Stream]:
         """Ask for what is at an address, and follow redirects.
+
+        Args:
+            url: The address.
+            headers: Of the request.
+            limit_s: So long it may take to answer, in seconds; None: `Timeouts.file_s`.
 
         Raises:
             Failed: There was no reply, or the address is not private enough; so do the chunks.
@@ -92,7 +99,7 @@ class Storage:
             self._check_address(origin)
             asked.append(str(request.url))
             request.stream = GivenBody(b"")
-            response = await self._start_stream(request)
+            response = await self._start_stream(request, limit_s or self._timeouts.file_s)
             async with Chunks(response, self._network, writes=False) as chunks:
                 if response.next_request is None:
                     yield Stream(response.status_code, response.headers, chunks, tuple(asked))
@@ -112,10 +119,10 @@ class Storage:
             reason = f"{origin.host} is not reached by HTTPS, and anybody could read along"
             raise Failed(build_bad_address(reason))
 
-    async def _start_stream(self, request: httpx.Request) -> httpx.Response:
+    async def _start_stream(self, request: httpx.Request, limit_s: float) -> httpx.Response:
         response = None
         try:
-            with anyio.move_on_after(self._timeouts.file_s), self._waits.for_answer():
+            with anyio.move_on_after(limit_s), self._waits.for_answer():
                 response = await self._http.send(request, stream=True)
         except RAISED as error:
             failure = self._network.describe(error, str(request.url), writes=False)
@@ -125,6 +132,6 @@ class Storage:
             )
             raise Failed(failure) from None
         if response is None:
-            reason = f"gave no answer within {self._timeouts.file_s:.0f} s"
+            reason = f"gave no answer within {limit_s:.0f} s"
             raise Failed(build_stopped(reason, kind=FailureKind.SILENT))
         return response

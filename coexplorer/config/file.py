@@ -9,6 +9,9 @@ columns = ["name", "size", "tags"]
 [actions]                    # key = what it does
 K = "+keep"
 
+[files]
+cache_size = "10GB"          # what is kept on this disk of the files of assets
+
 [profiles.acme]
 domain = "codeocean.acme.com"
 token = "cop_…"              # or token_command, or in the keyring
@@ -40,7 +43,8 @@ DEMO = "demo"
 OTHER_FOLDER = "or set XDG_CONFIG_HOME to another folder"
 """What helps where the file can't be read or written."""
 
-_TOP_KEYS = {"default_profile", "columns", "keys", "actions", "profiles"}
+_TOP_KEYS = {"default_profile", "columns", "keys", "actions", "files", "profiles"}
+_FILES_KEYS = {"cache_size"}
 _PROFILE_KEYS = {"domain", "token", "token_command", "dialect", "mount_folder", "views"}
 _LISTS = {"columns", "keys"}
 _TABLES = {"keys", "actions"}
@@ -65,6 +69,18 @@ class Profile(msgspec.Struct, frozen=True):
     views: dict[str, str] = {}
 
 
+class FileSettings(msgspec.Struct, frozen=True):
+    """``[files]``: how the files of assets are read.
+
+    Attributes:
+        cache_size: What may be kept of them on this disk, such as ``10GB``; None: not said.
+        cache_bytes: The same in bytes.
+    """
+
+    cache_size: str | None = None
+    cache_bytes: int = 10 * 1000**3
+
+
 class ConfigFile(msgspec.Struct, frozen=True):
     """All of ``config.toml``.
 
@@ -77,6 +93,7 @@ class ConfigFile(msgspec.Struct, frozen=True):
     keys: dict[str, tuple[str, ...]] = {}
     actions: dict[str, str] = {}
     profiles: dict[str, Profile] = {}
+    files: FileSettings = FileSettings()
     warnings: tuple[str, ...] = ()
 
 
@@ -146,6 +163,7 @@ def parse_config(table: Mapping[str, object]) -> ConfigFile:
         keys={action: reader.texts(value, f"keys.{action}") for action, value in keys.items()},
         actions=reader.text_table(table.get("actions", {}), "actions"),
         profiles=profiles,
+        files=_parse_files(reader.table(table.get("files", {}), "files"), reader),
         warnings=tuple(reader.warnings),
     )
 
@@ -185,6 +203,8 @@ def find_setting(path: str) -> Setting | None:
         name, _, key = rest.rpartition(".")
         known = name and key in _PROFILE_KEYS - {"views"}
         return Setting((first, name, key), is_secret=key == "token") if known else None
+    if first == "files":
+        return Setting((first, rest)) if rest in _FILES_KEYS else None
     return Setting((first,), is_list=first in _LISTS) if path in _TOP_KEYS else None
 
 
@@ -203,6 +223,8 @@ def list_settings(config: ConfigFile) -> Iterator[tuple[str, str | tuple[str, ..
         yield f"keys.{action}", keys
     for key, action in config.actions.items():
         yield f"actions.{key}", action
+    if config.files.cache_size is not None:
+        yield "files.cache_size", config.files.cache_size
     for name, profile in config.profiles.items():
         values = {
             "domain": profile.domain,
@@ -220,7 +242,8 @@ def list_settings(config: ConfigFile) -> Iterator[tuple[str, str | tuple[str, ..
 
 def list_possible(config: ConfigFile) -> list[str]:
     """Return the paths of what is set, and of what has a name already and could be (pure)."""
-    fixed = sorted(_TOP_KEYS - _TABLES - {"profiles"})
+    fixed = sorted(_TOP_KEYS - _TABLES - {"files", "profiles"})
+    fixed += [f"files.{key}" for key in sorted(_FILES_KEYS)]
     of_profiles = [
         f"profiles.{name}.{key}"
         for name in config.profiles
@@ -273,6 +296,19 @@ def _parse_profile(name: str, table: Mapping[str, object], reader: _Reader) -> P
         mount_folder=reader.optional_text(table, "mount_folder", where),
         views=reader.text_table(table.get("views", {}), f"{where}.views"),
     )
+
+
+def _parse_files(table: Mapping[str, object], reader: _Reader) -> FileSettings:
+    reader.note_unknown(table, _FILES_KEYS, "files.")
+    text = reader.optional_text(table, "cache_size", "files")
+    if text is None:
+        return FileSettings()
+    from coexplorer.query.values import parse_size  # noqa: PLC0415 # seldom set
+
+    size_bytes = parse_size(text.replace(" ", ""))
+    if size_bytes is None:
+        raise _wrong("files.cache_size", 'a size such as "10GB", or "0" to keep nothing')
+    return FileSettings(text, size_bytes)
 
 
 class _Reader:

@@ -45,6 +45,11 @@ class Paths(msgspec.Struct, frozen=True):
         """Where ``--debug`` writes."""
         return self.state_dir / "debug.log"
 
+    @property
+    def file_cache_dir(self) -> Path:
+        """What was read of the files of assets, of all profiles."""
+        return self.cache_dir / "files"
+
     def catalog_file(self, profile: str, domain: str, person: int = 0) -> Path:
         """Return the catalog's path: one for each profile, domain and person who signed in."""
         return self.cache_dir / "catalogs" / f"{_file_stem(profile, domain, person)}.sqlite3"

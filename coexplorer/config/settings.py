@@ -15,6 +15,7 @@ from coexplorer.config.environment import DOMAINS, TOKENS, find_credentials
 from coexplorer.config.file import (
     DEMO,
     ConfigFile,
+    FileSettings,
     Profile,
     check_profile_name,
     load_config_file,
@@ -62,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True):
         is_newcomer: The token was never seen: it may be of somebody who has another number.
         warnings: Sentences about settings that have no effect; for front ends to show once.
         notices: Other sentences for the app to open with.
+        file_cache_bytes: What may be kept on this disk of the files of assets.
     """
 
     profile: str
@@ -84,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True):
     is_newcomer: bool = False
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    file_cache_bytes: int = FileSettings().cache_bytes
 
     @property
     def platform(self) -> str:
@@ -314,6 +317,7 @@ def build_settings(
         saved=profile.name in config.profiles,
         people_file=paths.people_file(profile.name, address.domain),
         warnings=config.warnings,
+        file_cache_bytes=config.files.cache_bytes,
     )
     return settings if profile.name == DEMO else _find_person(settings, sources)
 

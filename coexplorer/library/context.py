@@ -103,6 +103,7 @@ class Context:
         self._opened_at = time.time()
         self.tell: Callable[[str], None] = _log.warning
         self.hear_answers: Callable[[], None] | None = None
+        self.forget_files: Callable[[Sequence[AssetId]], Awaitable[None]] | None = None
         self.uses: dict[AssetId, Uses] = {}
         self._unkept: dict[AssetId, Record] = {}  # read again, but the catalog can't be written
         self._connect = connect
@@ -433,6 +434,8 @@ class Context:
             await self.run(self.catalog.remove, list(asset_ids))
         except CatalogError as error:
             self.note_catalog_problem(error)
+        if self.forget_files is not None:
+            await self.forget_files(asset_ids)
         self.bus.publish(RowsChanged(tuple(asset_ids)))
 
     def note_catalog_problem(self, error: CatalogError) -> None:

@@ -28,12 +28,14 @@ from coexplorer.errors import (
     Rejected,
     Unreachable,
 )
-from coexplorer.lenient_json import unescape_surrogates
 from coexplorer.library import part_files
 from coexplorer.library.context import Context
 from coexplorer.library.external_files import build_outside_error
+from coexplorer.library.file_sources import FileSource, PlatformSource
+from coexplorer.library.file_store import FileStore
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, Folder
+from coexplorer.remote_files import FileReader
 
 _SLACK_BYTES: Final = 1024**3
 
@@ -63,10 +65,12 @@ class Files:
 
     Args:
         context: What the session's modules share.
+        store: What is open, and what is kept of files.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, store: FileStore) -> None:
         self._context = context
+        self._store = store
 
     async def list_folder(
         self,
@@ -91,14 +95,41 @@ class Files:
         return folder.entries
 
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
+        source = await self._find_source(asset_id)
         async with self._explaining(asset_id):
-            client = await self._context.client()
-            try:
-                return await client.list_files(asset_id, path)
-            except NotFound:
-                if (asked := unescape_surrogates(path)) == path:
-                    raise
-            return await client.list_files(asset_id, asked)  # it was typed as it is shown
+            return await self._store.list_folder(source, path)
+
+    async def _find_source(self, asset_id: AssetId) -> FileSource:
+        """Say where the files of an asset are; another kind of place is chosen here."""
+        known = await self._context.known(asset_id)
+        return PlatformSource(self._context, asset_id, None if known is None else known.asset)
+
+    async def open(self, asset_id: AssetId, path: str) -> FileReader:
+        """Open a file for reading any part of it; close it afterwards.
+
+            async with await library.files.open(asset_id, path) as file:
+                start = await file.read(0, 1000)
+
+        Only what is needed is fetched, and it is kept for the next one who needs it, also offline.
+
+        Args:
+            asset_id: The asset.
+            path: The file.
+
+        Raises:
+            NotFound: There is no such file.
+            ApiError: Its folder can't be listed.
+        """
+        if await self._context.known(asset_id) is None:
+            await self._context.fetch(asset_id)  # what is not known of is not kept either
+        source = await self._find_source(asset_id)
+        path = path.strip("/")
+        async with self._explaining(asset_id):
+            folder = await self._store.list_folder(source, path.rpartition("/")[0])
+            entry = folder.find_file(path)
+            if entry is None:
+                raise _tell_missing(path)
+            return await self._store.open(source, entry)
 
     async def _find_gaps(self, asset_id: AssetId, path: str, folder: Folder) -> list[BadReply]:
         """Say what a listing lacks."""
@@ -249,9 +280,7 @@ class Files:
             if not found:
                 for error in await self._find_gaps(asset_id, parent, siblings):
                     _tell(error, trouble)  # it may be there anyway
-                raise NotFound(
-                    f"this asset has no file {path}", hint="list its folder to see what is there"
-                )
+                raise _tell_missing(path)
         for entry in found:
             if not entry.is_folder:
                 yield entry
@@ -388,6 +417,10 @@ class Files:
             hint="nothing of it was kept; see how large its asset is, and ask its owner; more free"
             " disk space may help",
         )
+
+
+def _tell_missing(path: str) -> NotFound:
+    return NotFound(f"this asset has no file {path}", hint="list its folder to see what is there")
 
 
 def _tell(error: CoexplorerError, trouble: OnTrouble | None) -> None:

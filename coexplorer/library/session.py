@@ -14,6 +14,7 @@ from coexplorer.config import Settings
 from coexplorer.errors import CoexplorerError, JournalError
 from coexplorer.library.context import Context
 from coexplorer.library.events import RateLimitWaited
+from coexplorer.library.file_store import open_file_store
 from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
 from coexplorer.library.opening import open_catalog
@@ -107,7 +108,8 @@ async def open_library(
             await settle_late(context)
         except CoexplorerError as error:
             _log.warning("what arrived late is not settled: %s", error)
-        yield Library(context)
+        async with open_file_store(context) as file_store:  # ends before the way to the platform
+            yield Library(context, file_store)
 
 
 async def _build_client(

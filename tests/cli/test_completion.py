@@ -360,7 +360,8 @@ def test_paths_in_an_asset_complete(known: Program, command: str) -> None:
     assert inside
     assert all(f"{folders[0]}/" in line for line in inside)
     known.server.stop()
-    assert "".join(_complete(f"coexplorer {command} {RAW} ", env)) == ""
+    assert _complete(f"coexplorer {command} {RAW} ", env) == offered  # it was seen
+    assert "".join(_complete(f"coexplorer {command} {RAW} {folders[1]}/", env)) == ""
     known.server.start()
 
 

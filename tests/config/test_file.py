@@ -261,9 +261,12 @@ def test_every_setting_is_listed_as_it_is_read() -> None:
     profile |= {"dialect": "legacy"}
     table: dict[str, Any] = {"profiles": {"acme": profile}}
     for name in set(ConfigFile.__struct_fields__) - {"profiles", "warnings"}:
-        table[name] = {"columns": ["name"], "keys": {"asset.archive": ["a"]}}.get(
-            name, {"f5": "refresh"} if name == "actions" else "acme"
-        )
+        table[name] = {
+            "columns": ["name"],
+            "keys": {"asset.archive": ["a"]},
+            "actions": {"f5": "refresh"},
+            "files": {"cache_size": "10GB"},
+        }.get(name, "acme")
     config = parse_config(table)
     assert not config.warnings, "a row of ConfigFile or Profile that the parser does not know"
     listed = dict(list_settings(config))
@@ -272,6 +275,19 @@ def test_every_setting_is_listed_as_it_is_read() -> None:
     for name in profile:
         assert any(key.startswith(f"profiles.acme.{name}") for key in listed), name
     assert all(find_setting(key) for key in listed)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("10GB", 10**10), ("1.5 TiB", 3 * 2**39), ("500 mb", 5 * 10**8), ("0", 0)]
+)
+def test_the_room_for_files_is_a_size(text: str, size: int) -> None:
+    assert parse_config({"files": {"cache_size": text}}).files.cache_bytes == size
+
+
+@pytest.mark.parametrize("value", ["", "10", "much", "-1GB", "1 GB and more", 10.5, True])
+def test_room_for_files_that_is_no_size_is_refused(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"files\.cache_size: expected a"):
+        parse_config({"files": {"cache_size": value}})
 
 
 def test_a_table_that_is_there_twice_is_named_as_it_is_written(paths: Paths) -> None:

@@ -12,7 +12,7 @@ from coexplorer.tui.keys import build_keymap
 from tests.support.pages import ROOT
 
 PAGE = (ROOT / "docs" / "config.md").read_text("utf-8")
-TABLES = PAGE.split("## An example")[0].split("In `[profiles.NAME]`")
+TABLES = re.split(r"In `\[(?:files|profiles\.NAME)\]`", PAGE.split("## An example")[0])
 EXAMPLE = tomllib.loads(PAGE.split("```toml\n")[1].split("```")[0])
 
 
@@ -21,7 +21,8 @@ def find_keys(table: str) -> list[str]:
 
 
 def test_every_key_has_its_row() -> None:
-    top, profile = map(find_keys, TABLES)
+    top, files, profile = map(find_keys, TABLES)
+    assert sorted(files) == sorted(file._FILES_KEYS), "docs/config.md has a row for each"
     assert sorted(top) == sorted(file._TOP_KEYS), "docs/config.md has a row for each"
     assert sorted(profile) == sorted(file._PROFILE_KEYS), "docs/config.md has a row for each"
 
@@ -32,6 +33,7 @@ def test_the_example_uses_every_key_and_is_right() -> None:
     assert set(EXAMPLE) == file._TOP_KEYS, "the example at the end of docs/config.md has them all"
     used = {key for profile in EXAMPLE["profiles"].values() for key in profile}
     assert used == file._PROFILE_KEYS
+    assert set(EXAMPLE["files"]) == file._FILES_KEYS
     assert build_keymap(config.keys, config.actions).problems == ()
 
 

@@ -1,0 +1,419 @@
+"""One file, for all of its readers: what is here, what is on its way, and who waits for it."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from coexplorer.errors import ApiError, BadReply, Conflict, Unreachable
+from coexplorer.remote_files.blocks import (
+    BLOCK_BYTES,
+    CacheKey,
+    Version,
+    find_blocks,
+    find_runs,
+)
+from coexplorer.remote_files.cache import BlockCache
+from coexplorer.remote_files.limits import Limits
+from coexplorer.remote_files.memory import Buffer
+from coexplorer.remote_files.origin import FileOrigin
+from coexplorer.remote_files.pattern import MOST_AHEAD, Pattern, ReadPlan
+from coexplorer.remote_files.segments import WouldWait
+
+_KEEP_BYTES: Final = 1024 * 1024
+"""So much is written to the disk at once."""
+
+_UNKEPT_AHEAD_BYTES: Final = 1024 * 1024
+"""How far is read ahead where nothing can be kept on the disk."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Fetch:
+    """One request on its way: the blocks that it brings, in order."""
+
+    def __init__(self, blocks: range, cause: object, generation: int) -> None:
+        self.generation = generation
+        self.blocks = blocks
+        self.next = blocks.start
+        self.cause = cause
+        self.scope = anyio.CancelScope()
+
+    @property
+    def left(self) -> range:
+        return range(self.next, self.blocks.stop)
+
+
+class _ChangedError(Exception):
+    """What was to be read is another file now."""
+
+
+class _Want:
+    """Blocks that one read waits for."""
+
+    def __init__(self, missing: Iterable[int]) -> None:
+        self.missing = set(missing)
+        self.got: dict[int, Buffer] = {}
+        self.error: Exception | None = None
+        self.over = anyio.Event()
+
+
+class SharedFile:
+    """A file that is open; `coexplorer.remote_files.remote_files.RemoteFiles` has one for each.
+
+    Args:
+        key: Which file.
+        origin: Where it is.
+        cache: Where its blocks are kept.
+        limits: What it shares with other files.
+        tasks: Where its requests run.
+    """
+
+    def __init__(
+        self,
+        key: CacheKey,
+        origin: FileOrigin,
+        cache: BlockCache,
+        limits: Limits,
+        tasks: anyio.abc.TaskGroup,
+    ) -> None:
+        self.key = key
+        self.origin = origin
+        self.readers = 0
+        self.is_stale = False
+        self._cache = cache
+        self._limits = limits
+        self._tasks = tasks
+        self._coming: dict[int, _Fetch] = {}
+        self._fetches: set[_Fetch] = set()
+        self._wants: set[_Want] = set()
+        self._was_read = False
+        self._generation = 0
+        self._is_over = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self.origin.size
+
+    @property
+    def version(self) -> Version:
+        """Which content of it is read."""
+        return Version(self.origin.size, self.origin.etag)
+
+    async def read(self, offset: int, size: int, pattern: Pattern) -> bytes:
+        """Return bytes that are all inside the file.
+
+        Args:
+            offset: Of the first one.
+            size: How many.
+            pattern: What the reader has read.
+
+        Raises:
+            Conflict: The file is another one now.
+            ApiError: It can't be read.
+        """
+        while not self.is_stale:
+            generation = self._generation
+            try:
+                content = await self._read(offset, size, pattern)
+            except _ChangedError:
+                continue
+            if generation == self._generation:
+                self._was_read = True
+                return content
+        raise _tell_changed()
+
+    async def _read(self, offset: int, size: int, pattern: Pattern) -> bytes:
+        """Read once.
+
+        Raises:
+            _ChangedError: The file turned out to be another one meanwhile.
+        """
+        blocks = find_blocks(offset, size)
+        got = self._find_in_memory(blocks)
+        if len(got) < len(blocks):
+            got |= await self._load(blocks, got, keep=size < BLOCK_BYTES)
+        missing = [number for number in blocks if number not in got]
+        plan = pattern.note(offset, size, is_missing=bool(missing))
+        if missing:
+            got |= await self._wait_for(missing, plan, pattern)
+        await self._read_ahead(blocks, plan, pattern)
+        return _join(got, offset, size)
+
+    def _find_in_memory(self, blocks: Iterable[int]) -> dict[int, Buffer]:
+        held = ((number, self._limits.memory.get(id(self), number)) for number in blocks)
+        return {number: block for number, block in held if block is not None}
+
+    async def _load(
+        self, blocks: range, got: dict[int, Buffer], *, keep: bool
+    ) -> dict[int, Buffer]:
+        """Read from the disk what is there of some blocks; see again what came meanwhile."""
+        found: dict[int, Buffer] = {}
+        version = self.version
+        wanted = [n for n in blocks if n not in got and n not in self._coming]
+        for run in find_runs(wanted):
+            try:
+                found |= self._cache.read(self.key, version, run, may_wait=False)
+            except WouldWait:
+                found |= await anyio.to_thread.run_sync(
+                    self._cache.read, self.key, version, run, abandon_on_cancel=True
+                )
+        if version != self.version:
+            return {}
+        if keep:
+            for number, block in found.items():
+                self._limits.memory.put(id(self), number, bytes(block))
+        return found | self._find_in_memory(n for n in blocks if n not in found)
+
+    async def _wait_for(
+        self, missing: list[int], plan: ReadPlan, cause: Pattern
+    ) -> dict[int, Buffer]:
+        """Return blocks that are neither in memory nor on the disk."""
+        want = _Want(missing)
+        self._wants.add(want)
+        try:
+            new = [number for number in missing if number not in self._coming]
+            if new:
+                await self._start_for(new, missing, plan, cause)
+            if want.missing:
+                await want.over.wait()
+        except BaseException:
+            self._wants.discard(want)
+            self._leave(cause)
+            raise
+        self._wants.discard(want)
+        if want.error is not None:
+            raise copy.copy(want.error)
+        return want.got
+
+    async def _start_for(
+        self, new: list[int], missing: list[int], plan: ReadPlan, cause: object
+    ) -> None:
+        """Start the requests for missing blocks, as long as planned where nothing is in the way."""
+        runs = list(find_runs(new))
+        first, last = runs[0].start, runs[-1].stop
+        before = find_blocks(plan.start, max(1, first * BLOCK_BYTES - plan.start))
+        if first == missing[0] and plan.start < first * BLOCK_BYTES:
+            runs[0] = range(self._reach_back(before, first), runs[0].stop)
+        if last == missing[-1] + 1:
+            wanted = find_blocks(last * BLOCK_BYTES, max(0, plan.stop - last * BLOCK_BYTES))
+            runs[-1] = range(runs[-1].start, await self._reach(wanted))
+        for run in runs:
+            free = [number for number in run if number not in self._coming]
+            for each in find_runs(free):
+                self._start(each, cause)
+
+    def _reach_back(self, before: range, first: int) -> int:
+        start = first
+        while start > before.start and start - 1 not in self._coming:
+            start -= 1
+        return start
+
+    async def _reach(self, blocks: range) -> int:
+        """Return where a request has to stop: before what is here or on its way."""
+        missing = await self._find_missing(blocks)
+        stop = blocks.start
+        while stop < blocks.stop and stop in missing:
+            stop += 1
+        return stop
+
+    async def _find_missing(self, blocks: range) -> set[int]:
+        if not blocks:
+            return set()
+        missing = await anyio.to_thread.run_sync(
+            self._cache.find_missing, self.key, self.version, blocks, abandon_on_cancel=True
+        )
+        memory = self._limits.memory
+        return {
+            number
+            for number in missing
+            if number not in self._coming and memory.get(id(self), number) is None
+        }
+
+    async def _read_ahead(self, blocks: range, plan: ReadPlan, cause: object) -> None:
+        """Ask for what will be wanted next, as far as planned."""
+        ahead = plan.ahead
+        if not self._cache.keeps:
+            ahead = min(ahead, blocks.stop * BLOCK_BYTES + _UNKEPT_AHEAD_BYTES)
+        start = blocks.stop
+        while start * BLOCK_BYTES < ahead and start in self._coming:
+            start = self._coming[start].blocks.stop
+        room = ahead - start * BLOCK_BYTES
+        # Not for every block that was read: for a good part of what one request brings.
+        if room <= 0 or (room < plan.step // 2 and ahead < self.size):
+            return
+        if not self._limits.has_room_ahead:
+            return
+        mine = sum(fetch.cause is cause for fetch in self._fetches)
+        wanted = find_blocks(start * BLOCK_BYTES, room)
+        missing = sorted(await self._find_missing(wanted))
+        step = max(1, plan.step // BLOCK_BYTES)
+        for run in find_runs(missing):
+            for first in range(run.start, run.stop, step):
+                if mine >= MOST_AHEAD or not self._limits.has_room_ahead:
+                    return
+                part = range(first, min(run.stop, first + step))
+                if any(number in self._coming for number in part):
+                    return
+                self._start(part, cause)
+                mine += 1
+
+    # Requests.
+
+    def _start(self, blocks: range, cause: object) -> None:
+        if self._is_over:
+            raise Unreachable("the session has ended", hint="open the file again")
+        fetch = _Fetch(blocks, cause, self._generation)
+        self._fetches.add(fetch)
+        self._coming.update(dict.fromkeys(blocks, fetch))
+        self._tasks.start_soon(self._run, fetch)
+
+    async def _run(self, fetch: _Fetch) -> None:
+        """Carry out a request; it never raises: what fails is told to those who wait for it."""
+        error: Exception = Unreachable("the session has ended", hint="open the file again")
+        try:
+            with fetch.scope:
+                async with self._limits.slots:
+                    await self._bring(fetch)
+        except Conflict:
+            await self._note_change(fetch)
+            error = _ChangedError()
+        except Exception as problem:  # noqa: BLE001 # whatever it is, somebody waits to hear of it
+            if not isinstance(problem, ApiError):
+                _log.debug("a request for %r failed", fetch.blocks, exc_info=True)
+            error = problem
+        finally:
+            self._drop(fetch)
+            if fetch.left and not fetch.scope.cancel_called:
+                self._fail(fetch.left, error)
+
+    async def _bring(self, fetch: _Fetch) -> None:
+        """Bring the blocks of a request, and keep them.
+
+        Raises:
+            BadReply: Fewer came than there have to be.
+            ApiError: The origin's.
+        """
+        start = fetch.blocks.start * BLOCK_BYTES
+        size = min(fetch.blocks.stop * BLOCK_BYTES, self.size) - start
+        buffer = bytearray()
+        waiting: list[bytes] = []
+        try:
+            async with self.origin.read(start, size) as chunks:
+                async for chunk in chunks:
+                    buffer += chunk
+                    while fetch.left and len(buffer) >= (length := self._find_length(fetch.next)):
+                        block = bytes(buffer[:length])
+                        del buffer[:length]
+                        waiting.append(block)
+                        self._arrive(fetch, block)
+                    if len(waiting) * BLOCK_BYTES >= _KEEP_BYTES:
+                        batch, waiting = waiting, []
+                        await self._keep(fetch, batch)
+        finally:
+            with anyio.CancelScope(shield=True):  # what has come is kept, whoever left meanwhile
+                await self._keep(fetch, waiting)
+        if fetch.left:
+            raise BadReply(
+                "the file's storage sent fewer bytes than it should have", hint="try again"
+            )
+
+    def _find_length(self, number: int) -> int:
+        return min(BLOCK_BYTES, self.size - number * BLOCK_BYTES)
+
+    async def _keep(self, fetch: _Fetch, blocks: list[bytes]) -> None:
+        """Write the blocks that came last to the disk, unless they are of a former content."""
+        if blocks and self._cache.keeps and fetch.generation == self._generation:
+            first = fetch.next - len(blocks)
+            await anyio.to_thread.run_sync(self._cache.write, self.key, self.version, first, blocks)
+
+    def _arrive(self, fetch: _Fetch, block: bytes) -> None:
+        number = fetch.next
+        fetch.next += 1
+        self._coming.pop(number, None)
+        self._limits.memory.put(id(self), number, block)
+        for want in self._wants:
+            if number in want.missing:
+                want.missing.discard(number)
+                want.got[number] = block
+                if not want.missing:
+                    want.over.set()
+
+    def _fail(self, blocks: range, error: Exception) -> None:
+        for want in self._wants:
+            if not want.missing.isdisjoint(blocks):
+                want.error = error
+                want.over.set()
+
+    def _drop(self, fetch: _Fetch) -> None:
+        """Take a request out: nobody waits for it any more."""
+        self._fetches.discard(fetch)
+        for number in fetch.left:
+            if self._coming.get(number) is fetch:
+                del self._coming[number]
+
+    async def _note_change(self, fetch: _Fetch) -> None:
+        """Begin again with what is there now; if somebody has read the former content, give up.
+
+        Nobody is ever given bytes of both.
+        """
+        if fetch.generation != self._generation:
+            return
+        self._generation += 1
+        self.is_stale = self._was_read or self._generation > 1
+        self.origin.etag = ""
+        self._limits.memory.drop(id(self))
+        for other in self._fetches - {fetch}:
+            self._drop(other)
+            other.scope.cancel()
+        for want in self._wants:
+            want.error = _ChangedError()
+            want.over.set()
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(self._cache.forget, self.key)
+
+    def _leave(self, cause: object) -> None:
+        """Cut off what was asked for because of a reader, unless somebody else waits for it."""
+        for fetch in [each for each in self._fetches if each.cause is cause]:
+            if all(want.missing.isdisjoint(fetch.left) for want in self._wants):
+                self._drop(fetch)
+                fetch.scope.cancel()
+
+    def leave(self, pattern: Pattern) -> None:
+        """Note that a reader is closed."""
+        self.readers -= 1
+        self._leave(pattern)
+
+    def end(self) -> None:
+        """Cut off everything that is on its way."""
+        self._is_over = True
+        for fetch in list(self._fetches):
+            fetch.scope.cancel()
+        self._limits.memory.drop(id(self))
+
+
+def _tell_changed() -> Conflict:
+    return Conflict(
+        "this file has changed since it was opened: its storage has another one now",
+        hint="open it again",
+    )
+
+
+def _join(got: dict[int, Buffer], offset: int, size: int) -> bytes:
+    """Cut what was read out of its blocks."""
+    blocks = find_blocks(offset, size)
+    if len(blocks) == 1:
+        start = offset - blocks.start * BLOCK_BYTES
+        return bytes(got[blocks.start][start : start + size])
+    parts: list[Buffer] = [got[number] for number in blocks]
+    parts[0] = memoryview(parts[0])[offset - blocks.start * BLOCK_BYTES :]
+    rest = offset + size - (blocks.stop - 1) * BLOCK_BYTES
+    parts[-1] = memoryview(parts[-1])[:rest]
+    return b"".join(parts)
