@@ -112,7 +112,7 @@ class Operations(pyfuse3.Operations):
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
         if is_fetched(inode):
             room = self._uses if is_uses(inode) else self._sharing
-            await room.measure(inode, ctx.pid)
+            await room.sizes.measure(inode, ctx.pid)
         entry = self._stat.attributes(inode, ctx.pid)
         return entry  # noqa: RET504 - the page of invariants looks for it
 

@@ -182,7 +182,7 @@ class Stat:
     def of_fetched(self, node: Node, part: Part, pid: int = 0) -> pyfuse3.EntryAttributes:
         """Return the attributes of a file of ``about``, for the process that asks.
 
-        They are what is known: a getattr has the text fetched first (`SharingFiles.measure`).
+        They are what is known: a getattr has the text fetched first (`FetchedSizes.measure`).
         """
         inode = asset_inode(node.number, part)
         known = self._volume.fetched.find(inode)

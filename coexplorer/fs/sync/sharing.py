@@ -7,7 +7,6 @@ the platform once for each asset. Each open has a text of its own, which nobody 
 from __future__ import annotations
 
 import errno
-import logging
 import time
 from collections import OrderedDict
 
@@ -29,6 +28,7 @@ from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import Part, asset_inode
 from coexplorer.fs.kernel.procfs import has_writable, is_killed
 from coexplorer.fs.sync.failed_writes import FailedWrites
+from coexplorer.fs.sync.fetched_sizes import FetchedSizes
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.fs.sync.sharing_failures import SharingFailures, SharingSave
 from coexplorer.library import Library
@@ -37,10 +37,6 @@ from coexplorer.sharing.changes import differ
 from coexplorer.sharing.roles import Sharing
 from coexplorer.sharing.written import format_sharing, parse_sharing_text
 
-log = logging.getLogger(__name__)
-
-_LOOK_S = 2.0
-"""So long a stat waits for the text whose size it tells."""
 _MAX_BYTES = 1 << 20
 _MOST_SHOWN = 10_000
 _HELP = """\
@@ -63,6 +59,7 @@ class SharingFiles:
 
     Attributes:
         failures: What could not be saved.
+        sizes: For stats.
     """
 
     def __init__(
@@ -72,7 +69,7 @@ class SharingFiles:
         self._library = library
         self.failures = SharingFailures(volume, library, unsent, keeper, self._read)
         self._shown: OrderedDict[Node, Sharing] = OrderedDict()
-        self._asked: dict[int, trio.Event] = {}
+        self.sizes = FetchedSizes(volume, "about/sharing", self._measure)
 
     async def open(self, opened: OpenFile, node: Node, *, empties: bool) -> None:
         """Ask who can see an asset, and give an open file that text.
@@ -111,36 +108,8 @@ class SharingFiles:
             opened.draft = bytearray(b"" if empties else opened.snapshot)
             opened.touched = empties
 
-    async def measure(self, inode: int, pid: int) -> None:
-        """Learn how long the text is that an open would show now, for a stat; it waits briefly.
-
-        Args:
-            inode: The file.
-            pid: Who asks; whoever has it open needs no other text.
-        """
-        located, fetched = self._volume.files.locate(inode), self._volume.fetched
-        tgid = self._volume.groups.find(pid)
-        if located is None or self._volume.open_files.find_fetched(inode, tgid) is not None:
-            return
-        with trio.move_on_after(_LOOK_S):
-            if (asked := self._asked.get(inode)) is not None:
-                await asked.wait()
-                return
-            if not fetched.takes_turn(inode, trio.current_time()):
-                return
-            asked = self._asked[inode] = trio.Event()
-            try:
-                self._note_text(located[0], await self._read(located[0]))
-            except CoexplorerError as error:
-                log.info("%s/about/sharing has no size: %s", located[0].title, error)
-                if isinstance(error, Unreachable):
-                    fetched.note_silence(trio.current_time())
-            except trio.Cancelled:
-                fetched.note_silence(trio.current_time())
-                raise
-            finally:
-                del self._asked[inode]
-                asked.set()
+    async def _measure(self, node: Node) -> None:
+        self._note_text(node, await self._read(node))
 
     def _note_text(self, node: Node, sharing: Sharing) -> bytes:
         """Return what the file shows, and note its size."""

@@ -14,12 +14,13 @@ from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.inodes import Part, asset_inode
+from coexplorer.fs.sync.fetched_sizes import LOOK_S, FetchedSizes
 from coexplorer.library import Library
 from coexplorer.library.used_by import FRESH_S, WAIT_UNBIDDEN_S, Uses, describe_gap
 from coexplorer.text import clean
 
-_LOOK_S = 2.0
-"""So long a stat waits for the text whose size it tells."""
+_LOOK_S = 0.75 * LOOK_S
+"""What was not found by then is told as not known, which has a size, too."""
 _HELP = "# Capsules and pipelines that use this asset, of those that you can see: kind, id, name.\n"
 
 
@@ -29,11 +30,15 @@ class UsesFiles:
     Args:
         volume: What the mount knows.
         library: Asks the platform.
+
+    Attributes:
+        sizes: For stats.
     """
 
     def __init__(self, volume: Volume, library: Library) -> None:
         self._volume = volume
         self._library = library
+        self.sizes = FetchedSizes(volume, "about/uses", self._measure)
 
     async def open(self, opened: OpenFile, node: Node) -> None:
         """Ask what uses an asset, and give an open file that text."""
@@ -41,19 +46,8 @@ class UsesFiles:
         self._volume.fetched.note_open(opened.inode)
         opened.about = node
 
-    async def measure(self, inode: int, pid: int) -> None:
-        """Learn how long the text is that an open would show now, for a stat; it waits briefly.
-
-        Args:
-            inode: The file.
-            pid: Who asks; whoever has it open needs no other text.
-        """
-        located, fetched = self._volume.files.locate(inode), self._volume.fetched
-        tgid = self._volume.groups.find(pid)
-        if located is None or self._volume.open_files.find_fetched(inode, tgid) is not None:
-            return
-        if fetched.takes_turn(inode, trio.current_time()):
-            await self._read(located[0], _LOOK_S)
+    async def _measure(self, node: Node) -> None:
+        await self._read(node, _LOOK_S)
 
     async def _read(self, node: Node, within_s: float) -> bytes:
         found = await self._library.workplaces.uses([node.id], trust_s=FRESH_S, within_s=within_s)
