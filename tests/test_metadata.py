@@ -6,18 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coexplorer.metadata import (
-    MetadataMistake,
-    MetadataSchema,
-    describe_field,
-    find_mistake,
-    parse_date,
-    read_value,
-    read_written,
-    show_date,
-    show_value,
-    write_value,
-)
+from coexplorer.metadata.reading import MetadataMistake, parse_date, read_value
+from coexplorer.metadata.rules import describe_field, find_mistake
+from coexplorer.metadata.schema import MetadataSchema
+from coexplorer.metadata.showing import show_date, show_value
+from coexplorer.metadata.written import read_written, write_value
 from coexplorer.models import MetadataField
 from tests.support.new_key import PLACES
 from tests.support.pages import ROOT

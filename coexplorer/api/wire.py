@@ -19,14 +19,8 @@ from coexplorer.api.splitting import split_page
 from coexplorer.assets import asset_from_json, parse_asset, read_object
 from coexplorer.fields import FIELDS, FieldKind, same_value
 from coexplorer.lenient_json import decode_exactly, decode_json, encode_json
-from coexplorer.metadata import parse_date, parse_number
-from coexplorer.models import (
-    Asset,
-    AssetId,
-    MetadataField,
-    NewAsset,
-    is_asset_id,
-)
+from coexplorer.metadata.reading import parse_date, parse_number
+from coexplorer.models import Asset, AssetId, MetadataField, NewAsset, is_asset_id
 
 _log = logging.getLogger(__name__)
 LONGEST_ASSET: Final = 4 * 1024 * 1024

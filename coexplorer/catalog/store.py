@@ -23,7 +23,7 @@ from coexplorer.catalog.packing import SAMPLE_NUMBER, mark_of, unpack
 from coexplorer.catalog.rows import ROW_COLUMNS, build_row
 from coexplorer.catalog.sweeps import SyncState
 from coexplorer.catalog.writing import Flag
-from coexplorer.metadata import decode_schema
+from coexplorer.metadata.schema import decode_schema
 from coexplorer.models import (
     AssetId,
     Dialect,

@@ -17,7 +17,7 @@ from coexplorer.fields import FIELDS, EditableField, FieldKind
 from coexplorer.query.fold import fold
 
 if TYPE_CHECKING:
-    from coexplorer.metadata import MetadataSchema
+    from coexplorer.metadata.schema import MetadataSchema
     from coexplorer.models import Asset, Membership, Provenance, Record, Row, SourceBucket
 
 
@@ -182,7 +182,7 @@ def metadata_values(
         schema: Says how values are shown.
         whole: Values as the platform has them; otherwise as people read them.
     """
-    from coexplorer.metadata import show_value
+    from coexplorer.metadata.showing import show_value
 
     held = asset.metadata or {}
     found: Values = {}

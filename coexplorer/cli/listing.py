@@ -9,12 +9,7 @@ import click
 import msgspec
 
 from coexplorer.cli.asset_keys import ASSET, LIGHT, OF_METADATA, find_keys, row_values
-from coexplorer.cli.completion import (
-    complete_field,
-    complete_names,
-    complete_query,
-    complete_tags,
-)
+from coexplorer.cli.completion import complete_field, complete_names, complete_query, complete_tags
 from coexplorer.cli.format import count_text, day_text, plural, size_text, used_text
 from coexplorer.cli.freshness import ensure_fresh, hint_at_keys, hint_at_query, load_offline
 from coexplorer.cli.narration import note, warn
@@ -40,21 +35,14 @@ from coexplorer.cli.row_kinds import Holds, Values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
-from coexplorer.query import (
-    SORT_FIELDS,
-    Query,
-    SortKey,
-    find_field,
-    parse_query,
-    parse_value,
-)
+from coexplorer.query import SORT_FIELDS, Query, SortKey, find_field, parse_query, parse_value
 from coexplorer.text import UNTOLD, guess_word
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
     from coexplorer.library.known import Known
     from coexplorer.library.results import RemoteFound
-    from coexplorer.metadata import MetadataSchema
+    from coexplorer.metadata.schema import MetadataSchema
     from coexplorer.models import Asset, AssetId, Record, Row
 
 _COLUMNS = {

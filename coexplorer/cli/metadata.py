@@ -16,11 +16,11 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import TEXT
 from coexplorer.errors import Refused
-from coexplorer.metadata import describe_field
+from coexplorer.metadata.rules import describe_field
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.metadata import MetadataSchema
+    from coexplorer.metadata.schema import MetadataSchema
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -32,7 +32,7 @@ from coexplorer.errors import (
     UnknownAssets,
 )
 from coexplorer.fields import FieldKind, field_named
-from coexplorer.metadata import show_field
+from coexplorer.metadata.showing import show_field
 from coexplorer.text import clean, cut, width
 
 _TOLD = "coexplorer.told"

@@ -27,7 +27,7 @@ from coexplorer.cli.screen import terminal_width
 from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column, render_table
 from coexplorer.cli.values import OneOf
-from coexplorer.metadata import MetadataSchema
+from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import Asset, Membership, Record
 from coexplorer.text import clean, guess_word
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 def metadata_field_values(field: MetadataField) -> Values:
     """Return a key of the deployment's custom metadata."""
-    from coexplorer.metadata import allowed_texts, describe_field, show_value
+    from coexplorer.metadata.rules import describe_field
+    from coexplorer.metadata.showing import allowed_texts, show_value
 
     low, high = (
         None if limit is None else show_value(field, limit)

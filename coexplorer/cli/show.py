@@ -27,20 +27,16 @@ from coexplorer.cli.output import (
 from coexplorer.cli.query_words import QueryCommand
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.targets import (
-    find_targets,
-    read_targets,
-    reading_options,
-)
+from coexplorer.cli.targets import find_targets, read_targets, reading_options
 from coexplorer.errors import ApiError
 from coexplorer.fields import FIELDS, FieldKind
-from coexplorer.metadata import show_value
+from coexplorer.metadata.showing import show_value
 from coexplorer.sharing.roles import Sharing, list_members, name_group, title_of
 from coexplorer.text import UNTOLD, clean, clean_lines, cut_word
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
-    from coexplorer.metadata import MetadataSchema
+    from coexplorer.metadata.schema import MetadataSchema
     from coexplorer.models import Asset, AssetId, Membership, Record
 
 _LABEL = 14

@@ -52,7 +52,7 @@ from coexplorer.library.settle import settle_entries
 from coexplorer.library.share_plans import SharePlanner
 from coexplorer.library.transfer import TransferPlanner
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.metadata import MetadataSchema
+from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import AssetId, Record
 from coexplorer.query import Query, parse_query
 from coexplorer.written import use_line_feeds

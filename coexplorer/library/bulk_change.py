@@ -13,7 +13,8 @@ from coexplorer.library.attachments import Attaching
 from coexplorer.library.entries import Action
 from coexplorer.library.merge import unique
 from coexplorer.library.transfer_target import Transferring
-from coexplorer.metadata import UNKNOWN, MetadataMistake, MetadataSchema, read_texts
+from coexplorer.metadata.reading import MetadataMistake, read_texts
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.sharing.changes import SharingChange
 from coexplorer.written import trim
 

@@ -14,13 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from coexplorer.metadata import (
-    UNKNOWN,
-    MetadataSchema,
-    allowed_texts,
-    decode_schema,
-    describe_field,
-)
+from coexplorer.metadata.rules import describe_field
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema, decode_schema
+from coexplorer.metadata.showing import allowed_texts
 from coexplorer.query.fold import fold
 from coexplorer.sharing.roles import kind_of, title_of
 from coexplorer.text import plural

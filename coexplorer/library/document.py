@@ -41,14 +41,10 @@ from coexplorer.fields import (
     replace_values,
 )
 from coexplorer.library.merge import unique
-from coexplorer.metadata import (
-    UNKNOWN,
-    MetadataMistake,
-    MetadataSchema,
-    describe_field,
-    read_written,
-    write_value,
-)
+from coexplorer.metadata.reading import MetadataMistake
+from coexplorer.metadata.rules import describe_field
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
+from coexplorer.metadata.written import read_written, write_value
 from coexplorer.models import AssetId
 from coexplorer.text import clean
 

@@ -6,7 +6,8 @@ import msgspec
 
 from coexplorer.fields import FieldKind, Fields, changed_fields, field_named, find_field
 from coexplorer.library.transfer_target import show_storage
-from coexplorer.metadata import UNKNOWN, MetadataSchema, show_field
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
+from coexplorer.metadata.showing import show_field
 from coexplorer.sharing.roles import Roles, title_of
 
 

@@ -16,7 +16,7 @@ from coexplorer.errors import ApiError, CatalogError, CoexplorerError, InvalidFi
 from coexplorer.fields import FieldKind, field_named
 from coexplorer.library.context import Context
 from coexplorer.library.refusals import is_final
-from coexplorer.metadata import UNKNOWN, MetadataSchema, decode_schema, encode_schema
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema, decode_schema, encode_schema
 from coexplorer.text import clean
 
 T = TypeVar("T")

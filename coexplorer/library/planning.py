@@ -14,7 +14,7 @@ from coexplorer.library.merge import unique
 from coexplorer.library.plans import Plan, PlanItem, keep_fit
 from coexplorer.library.selection import Fit, keep_shown
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.models import AssetId, Record
 from coexplorer.written import trim
 

@@ -26,7 +26,7 @@ from coexplorer.library.field_diffs import (
 from coexplorer.library.losses import Loss
 from coexplorer.library.selection import Fit
 from coexplorer.library.used_by import Uses
-from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.models import AssetId
 from coexplorer.sharing.roles import Roles
 

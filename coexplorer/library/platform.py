@@ -14,7 +14,7 @@ from coexplorer.library.metadata import ensure_schema, refresh_schema
 from coexplorer.library.permissions import Seen, read_all_sharing
 from coexplorer.library.remote import find_remote, search_remote
 from coexplorer.library.results import RemoteFound
-from coexplorer.metadata import MetadataSchema
+from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import Asset, AssetId, Record, SearchRequest, Secret, Wait
 from coexplorer.query import Query
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from coexplorer.metadata import MetadataSchema
+from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import MetadataField
 from coexplorer.query import (
     Compare,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
-from coexplorer.metadata import UNKNOWN, MetadataSchema, decode_schema
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema, decode_schema
 from coexplorer.models import AssetId, Duplicates, Record, Row, Stats
 from coexplorer.query import Query
 

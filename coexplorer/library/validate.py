@@ -21,7 +21,8 @@ from coexplorer.fields import (
 )
 from coexplorer.lenient_json import decode_json, has_broken_bytes
 from coexplorer.library.merge import unique
-from coexplorer.metadata import UNKNOWN, MetadataSchema, find_mistake
+from coexplorer.metadata.rules import find_mistake
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.models import Asset
 from coexplorer.written import find_unseen, trim, use_line_feeds
 

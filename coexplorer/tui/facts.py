@@ -10,18 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from coexplorer.asset_extras import read_extras
 from coexplorer.fields import PLAIN, FieldKind
-from coexplorer.metadata import UNKNOWN, MetadataSchema, show_value
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
+from coexplorer.metadata.showing import show_value
 from coexplorer.models import Asset, Record
 from coexplorer.text import UNTOLD, clean, cut, width
-from coexplorer.tui.columns import (
-    Line,
-    Piece,
-    Role,
-    show_date,
-    show_size,
-    show_time,
-    wrap,
-)
+from coexplorer.tui.columns import Line, Piece, Role, show_date, show_size, show_time, wrap
 
 UsesTold = tuple[str, Role]
 """What is said of what uses an asset."""

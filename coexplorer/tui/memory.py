@@ -23,7 +23,7 @@ from coexplorer.library.drafts import (
     load_file,
     save_file,
 )
-from coexplorer.metadata import show_field
+from coexplorer.metadata.showing import show_field
 from coexplorer.models import AssetId
 from coexplorer.tui.tag_text import format_tags
 

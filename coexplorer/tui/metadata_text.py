@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from coexplorer.fields import MAPS, Editable, EditableField, Value, key_field
 from coexplorer.lenient_json import decode_json, encode_json
-from coexplorer.metadata import (
-    MetadataMistake,
-    MetadataSchema,
-    allowed_texts,
-    describe_field,
-    read_value,
-    show_field,
-)
+from coexplorer.metadata.reading import MetadataMistake, read_value
+from coexplorer.metadata.rules import describe_field
+from coexplorer.metadata.schema import MetadataSchema
+from coexplorer.metadata.showing import allowed_texts, show_field
 from coexplorer.models import MetadataField
 from coexplorer.tui.tag_text import find_tag_at, fit_values, quote_tag
 from coexplorer.tui.widgets.choices import Choice

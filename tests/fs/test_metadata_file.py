@@ -21,7 +21,7 @@ from coexplorer.fs.core.metadata_file import (
     read_metadata_anyhow,
     use_schema,
 )
-from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.models import MetadataField
 from tests.support.mounted import Mounted
 from tests.support.server import RAW

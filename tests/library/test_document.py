@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from coexplorer.errors import CoexplorerError, DocumentError
 from coexplorer.fields import Fields
 from coexplorer.library.document import build_document, find_edits
-from coexplorer.metadata import MetadataSchema
+from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import AssetId, MetadataField
 
 ONE = AssetId("11111111-0000-4000-8000-000000000001")

@@ -14,7 +14,7 @@ from coexplorer.assets import parse_asset
 from coexplorer.fields import Fields
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.status import Status
-from coexplorer.metadata import UNKNOWN
+from coexplorer.metadata.schema import UNKNOWN
 from coexplorer.models import AssetId, Record, Row
 from coexplorer.query import SortKey
 from coexplorer.text import clean, width

@@ -20,15 +20,10 @@ import msgspec
 
 from coexplorer.errors import InvalidField
 from coexplorer.fields import UNREAD, Map, is_same_json
-from coexplorer.metadata import (
-    UNKNOWN,
-    MetadataMistake,
-    MetadataSchema,
-    describe_field,
-    parse_date,
-    read_item,
-    show_date,
-)
+from coexplorer.metadata.reading import MetadataMistake, parse_date, read_item
+from coexplorer.metadata.rules import describe_field
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
+from coexplorer.metadata.showing import show_date
 from coexplorer.models import MetadataField
 from coexplorer.text import clean
 

@@ -12,7 +12,7 @@ from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS, buil
 from coexplorer.fs.core.metadata_file import schema_in_use
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.library.entries import Entry, State
-from coexplorer.metadata import show_field
+from coexplorer.metadata.showing import show_field
 from coexplorer.models import AssetId
 
 _PARTS = {field: part for part, field in FIELDS_OF_PARTS.items()}

@@ -11,7 +11,8 @@ from coexplorer.fields import Fields
 from coexplorer.library.bulk_change import Change, change_fields
 from coexplorer.library.metadata import NO_SCHEMA
 from coexplorer.library.plans import Plan
-from coexplorer.metadata import MetadataSchema, describe_field
+from coexplorer.metadata.rules import describe_field
+from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import carry_out
 from coexplorer.tui.columns import cut_middle

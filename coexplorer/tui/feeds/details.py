@@ -10,7 +10,7 @@ from textual.worker import Worker
 
 from coexplorer.fields import FIELDS, EditableField, FieldKind
 from coexplorer.library.used_by import FRESH_S, Uses, describe_uses
-from coexplorer.metadata import UNKNOWN
+from coexplorer.metadata.schema import UNKNOWN
 from coexplorer.models import Asset, AssetId, Record
 from coexplorer.text import clean
 from coexplorer.tui.columns import FLIGHT, Line, Role

@@ -19,7 +19,7 @@ from coexplorer.fields import (
     replace_values,
     tell_fields,
 )
-from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.text import clean, clean_lines, fit, width
 from coexplorer.tui.columns import Line, Role, cut_middle, wrap
 from coexplorer.tui.commands import Command, Scope

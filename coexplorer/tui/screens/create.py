@@ -28,7 +28,7 @@ from coexplorer.library.drafts import FormDraft
 from coexplorer.library.library import Library
 from coexplorer.library.metadata import describe_lacking
 from coexplorer.library.results import EditResult, ReadyProgress
-from coexplorer.metadata import UNKNOWN
+from coexplorer.metadata.schema import UNKNOWN
 from coexplorer.models import (
     AssetSource,
     AwsSource,

@@ -22,7 +22,7 @@ from coexplorer.fields import (
     replace_values,
 )
 from coexplorer.library.validate import tidy_fields
-from coexplorer.metadata import UNKNOWN, MetadataSchema
+from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.text import clean, fit
 from coexplorer.tui.columns import Role
 from coexplorer.tui.facts import LABEL

@@ -8,7 +8,8 @@ from coexplorer.errors import InvalidField
 from coexplorer.fields import EditableField, FieldKind, Fields, Value, replace_values
 from coexplorer.lenient_json import decode_json
 from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.metadata import MetadataMistake, MetadataSchema, read_value
+from coexplorer.metadata.reading import MetadataMistake, read_value
+from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.text import clean
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.widgets.lines import Lines
