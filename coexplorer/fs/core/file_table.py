@@ -4,8 +4,8 @@ A file has a state here while it is open for writing, unsent, hidden or known by
 only reads has a text of his own (`coexplorer.fs.core.open_files`). Everything happens on the event
 loop; no method waits.
 
-Buffer, inode, time and name of a file change together: a save, a rename and an unlink each touch
-all of them in one step. So they are in one table, longer than most modules here.
+Buffer, time and name of a file change together: a save, a rename and an unlink each touch all of
+them in one step. So they are in one table, longer than most modules here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from coexplorer.fs.core.buffers import Buffer, MetadataFile
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.failures import Failures
 from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS
-from coexplorer.fs.core.lives import Lives
+from coexplorer.fs.core.file_inodes import FileInodes
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.notices import Notices
 from coexplorer.fs.core.open_files import OpenFile, OpenFiles
@@ -30,12 +30,10 @@ from coexplorer.fs.core.texts import Texts
 from coexplorer.fs.core.times import Times
 from coexplorer.fs.core.tree import Tree
 from coexplorer.fs.kernel.inodes import (
-    LIVES,
     Inode,
     InodeCounter,
     LookupCounts,
     Part,
-    asset_inode,
     split_asset,
 )
 
@@ -82,17 +80,13 @@ class FileTable:
         self._failures = failures
         self._conflicts = conflicts
         self._counts = counts
-        self._inodes = inodes
         self._notices = notices
-        self._lives = Lives()
+        self._inodes = FileInodes(open_files=open_files, counts=counts, counter=inodes)
         self._errors: dict[int, bytes] = {}
         self._files: dict[tuple[int, Part], MetadataFile] = {}
         self._replaced: dict[tuple[int, Part], MetadataFile] = {}
         self._renames: dict[tuple[int, Part], trio.Event] = {}
         self._expected: dict[tuple[int, Part], float] = {}
-        self._given_away: set[int] = set()
-        self._second_lives: dict[int, MetadataFile] = {}
-        self._unlinked: dict[int, MetadataFile] = {}
         self._plain_texts: OrderedDict[tuple[int, Part], bytes] = OrderedDict()
 
     # --- Texts and times
@@ -134,10 +128,10 @@ class FileTable:
         if not self._counts.holds(old):
             return  # nobody has seen it
         if file is None or file.writers == file.closing:
-            new = self._begin_life(node, part)
+            new = self._inodes.begin_life(node, part)
             if new is None:  # all are open, or an editor's backups have them
                 new, file = self._inodes.take(), self.ensure(node, part)
-                self._second_lives[new] = file
+                self._inodes.begin_second_life(new, file)
             if file is not None:
                 file.inode = new
             if self._open_files.has_readers(old):
@@ -151,15 +145,6 @@ class FileTable:
             file.read_beside = False
             self.move_on(node, file.part)
 
-    def _begin_life(self, node: Node, part: Part) -> Inode | None:
-        """Return a file's next inode that nobody has; None if there is none left."""
-        for _ in range(LIVES):
-            inode = asset_inode(node.number, part, self._lives.begin(node.slot, part))
-            taken = inode in self._given_away or inode in self._unlinked
-            if not taken and not self._open_files.has_readers(inode):
-                return inode
-        return None
-
     def note_error(self, node: Node) -> bytes:
         """Return the text of an asset's ``error``, which gets an inode for each text, too."""
         text = self._failures.text_of(node)
@@ -167,7 +152,7 @@ class FileTable:
         if former != text:
             self._errors[node.slot] = text
             if former:
-                self._begin_life(node, Part.ERROR)
+                self._inodes.begin_life(node, Part.ERROR)
         return text
 
     def glance(self, node: Node, part: Part) -> tuple[Inode, int, int] | None:
@@ -181,8 +166,7 @@ class FileTable:
         size = self._sizes.find_size(node.slot, part)
         if size is None:
             return None
-        inode = asset_inode(node.number, part, self._lives.find(node.slot, part))
-        return inode, size, self._times.seen_ns(node, part)
+        return self._inodes.find_first(node, part), size, self._times.seen_ns(node, part)
 
     def size_of(self, node: Node, part: Part) -> int:
         """Return the size that a stat answers."""
@@ -251,11 +235,11 @@ class FileTable:
         file = self._files.get((node.slot, part))
         if file is not None:
             return file.inode
-        return asset_inode(node.number, part, self._lives.find(node.slot, part))
+        return self._inodes.find_first(node, part)
 
     def locate(self, inode: int) -> tuple[Node, Part] | None:
         """Return the file whose name leads to an inode, or has led there; None: it is gone."""
-        file = self._second_lives.get(inode)
+        file = self._inodes.find_second_life(inode)
         asset = split_asset(inode)
         if file is not None:
             node, part = self._tree.find_slot(file.slot), file.part
@@ -414,7 +398,7 @@ class FileTable:
         self._sizes.forget_kept(node.slot, part)
         new = MetadataFile(node.slot, part, self._inodes.take(), hidden_until=hidden_until)
         self._files[node.slot, part] = new
-        self._second_lives[new.inode] = new
+        self._inodes.begin_second_life(new.inode, new)
         return old
 
     def adopt(self, node: Node, part: Part, inode: Inode) -> MetadataFile:
@@ -428,7 +412,7 @@ class FileTable:
         self._sizes.forget_kept(node.slot, part)
         file = MetadataFile(node.slot, part, inode)
         self._files[node.slot, part] = file
-        self._second_lives[inode] = file
+        self._inodes.begin_second_life(inode, file)
         return file
 
     def end_adoption(self, node: Node, part: Part) -> None:
@@ -443,7 +427,7 @@ class FileTable:
 
         But for what was learned of the platform meanwhile: who read it may have been told nothing.
         """
-        self._second_lives.pop(self._files[node.slot, part].inode, None)
+        self._inodes.end_second_life(self._files[node.slot, part].inode)
         del self._replaced[node.slot, part]
         self._renames.pop((node.slot, part)).set()
         self._files[node.slot, part] = file
@@ -463,17 +447,16 @@ class FileTable:
 
     def find_unlinked(self, inode: int) -> MetadataFile | None:
         """Return the file that is still open by an inode whose name was taken away."""
-        return self._unlinked.get(inode)
+        return self._inodes.find_unlinked(inode)
 
     def _detach(self, file: MetadataFile) -> None:
         file.detached = True
         if file.writers:
-            self._unlinked[file.inode] = file
+            self._inodes.note_unlinked(file)
 
     def give_away(self, inode: Inode) -> None:
         """Note that an inode belongs to a scratch file from now on."""
-        self._second_lives.pop(inode, None)
-        self._given_away.add(inode)
+        self._inodes.give_away(inode)
 
     def bring_back(self, file: MetadataFile) -> None:
         """Show a hidden file again: nobody created a new one."""
@@ -492,13 +475,10 @@ class FileTable:
         if file.buffer is not None and (not file.buffer.dirty or file.detached):
             file.buffer = None
         if file.detached:
-            if self._unlinked.get(file.inode) is file:
-                del self._unlinked[file.inode]
-            if not self._counts.holds(file.inode):
-                self._second_lives.pop(file.inode, None)
+            self._inodes.end(file)
             return
         key = (file.slot, file.part)
-        first_life = file.inode not in self._second_lives
+        first_life = self._inodes.find_second_life(file.inode) is None
         current = self._files.get(key) is file and not (
             key in self._renames or key in self._expected or file.read_beside
         )
@@ -535,8 +515,8 @@ class FileTable:
 
     def tidy_inode(self, inode: Inode) -> None:
         """Drop the state of a file that only the kernel held."""
-        file = self._second_lives.get(inode)
+        file = self._inodes.find_second_life(inode)
         if file is not None and file.inode != inode:
-            del self._second_lives[inode]
+            self._inodes.end_second_life(inode)
         elif file is not None:
             self.tidy(file)
