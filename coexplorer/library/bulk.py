@@ -1,18 +1,15 @@
-"""Many assets at once: planned, written down, sent a few at a time, reported one by one."""
+"""Many assets at once: written down, sent a few at a time, reported one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
-from functools import partial
 
 import anyio
 import msgspec
 
-from coexplorer.errors import CoexplorerError, InvalidField, JournalError, Refused
-from coexplorer.fields import changed_fields, tell_fields
+from coexplorer.errors import CoexplorerError, JournalError, Refused
 from coexplorer.library.asset_checks import allow_unfit
-from coexplorer.library.attach_plans import AttachPlanner
 from coexplorer.library.attachments import split_loads
 from coexplorer.library.batch_reports import (
     BatchReports,
@@ -21,9 +18,7 @@ from coexplorer.library.batch_reports import (
     read_outcome,
     tell_unsent,
 )
-from coexplorer.library.bulk_change import Change
 from coexplorer.library.context import Context
-from coexplorer.library.document import build_document, find_edits
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import (
     ATTACHING,
@@ -35,27 +30,11 @@ from coexplorer.library.entries import (
     is_written_out,
 )
 from coexplorer.library.exception_groups import plain_errors
-from coexplorer.library.metadata import (
-    NO_SCHEMA,
-    ensure_schema,
-    judge_metadata,
-    known_schema,
-    touches_metadata,
-)
-from coexplorer.library.planning import build_plan, leave_out_done
-from coexplorer.library.plans import Plan, PlanItem, keep_fit
-from coexplorer.library.reading import search_time
+from coexplorer.library.plans import Plan
 from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
-from coexplorer.library.selection import Fit, fit_query
 from coexplorer.library.settle import settle_entries
-from coexplorer.library.share_plans import SharePlanner
-from coexplorer.library.transfer import TransferPlanner
-from coexplorer.library.validate import check_fields, tidy_fields
-from coexplorer.metadata.schema import MetadataSchema
-from coexplorer.models import AssetId, Record
-from coexplorer.query import Query, parse_query
-from coexplorer.written import use_line_feeds
+from coexplorer.models import AssetId
 
 CONCURRENCY = 8
 """Assets of a batch that are on their way at once."""
@@ -71,7 +50,7 @@ def never() -> bool:
 
 
 class Bulk:
-    """Plans batches and carries them out.
+    """Carries batches out.
 
     Args:
         context: What the session's modules share.
@@ -82,109 +61,6 @@ class Bulk:
         self._context = context
         self._editor = editor
         self._reports = BatchReports(context)
-
-    async def plan(
-        self,
-        target: Query | str | Sequence[AssetId] | Sequence[Record],
-        change: Change,
-        fits: Mapping[AssetId, Fit] | None = None,
-        heard: Callable[[int], None] | None = None,
-        *,
-        look: bool = True,
-    ) -> Plan:
-        """See `Changes.plan`."""
-        if change.attaching is not None and change.attaching.detach and (ids := _only_ids(target)):
-            return await AttachPlanner(self._context).plan_detach(ids, change.attaching)
-        records = await self._load(target)
-        if isinstance(target, Query | str):
-            query = parse_query(target) if isinstance(target, str) else target
-            meant = await self._context.read(self._context.catalog.read_types, query)
-            fit = fit_query(meant, search_time())
-            fits = {record.asset.id: fit for record in records}
-        if change.action is Action.SHARE and change.sharing is not None:
-            planner = SharePlanner(self._context, self._editor.sharer)
-            return await planner.plan(records, change.sharing, fits or {}, heard, look=look)
-        if change.action in ATTACHING and change.attaching is not None:
-            return await AttachPlanner(self._context).plan(records, change.attaching)
-        if change.transferring is not None and change.action is Action.TRANSFER:
-            return await TransferPlanner(self._context).plan(
-                records, change.transferring, fits or {}
-            )
-        is_current = await self._judge_age(change)
-        # In a thread: with thousands of assets a front end would stand still for as long.
-        build = partial(build_plan, records, change, fits, is_current)
-        if not change.metadata:
-            return await self._context.read(build)
-        return await judge_metadata(self._context, lambda schema: build(schema=schema))
-
-    async def _judge_age(self, change: Change) -> Callable[[Record], bool]:
-        """Return what tells if a record is young enough to say that a change is not needed."""
-        context = self._context
-        if change.archive is None:
-            return lambda record: context.is_current(record.fetched_at)
-        # Only a search says whether an asset is archived, so only a sweep is sure to have asked.
-        state = await context.read(context.catalog.sync_state)
-        is_current = context.is_current(state.synced_at)
-        return lambda _: is_current
-
-    async def document(self, target: Query | str | Sequence[AssetId]) -> str:
-        """See `Changes.document`."""
-        records = await self._load(target)
-        fields = [(record.asset.id, record.asset.fields) for record in records]
-        schema = await ensure_schema(self._context)
-        return await self._context.read(build_document, fields, schema)
-
-    async def plan_document(
-        self, before: str, after: str, fits: Mapping[AssetId, Fit] | None = None
-    ) -> Plan:
-        """See `Changes.plan_document`."""
-        plan = await judge_metadata(
-            self._context, partial(self._plan_edits, before, after, fits or {}), warn=False
-        )
-        names = [name for each in plan.items for name in changed_fields(each.base, each.mine)]
-        if touches_metadata(names) and not (await known_schema(self._context)).known:
-            self._context.tell(NO_SCHEMA)
-        return plan
-
-    @staticmethod
-    def _plan_edits(
-        before: str, after: str, fits: Mapping[AssetId, Fit], schema: MetadataSchema
-    ) -> Plan:
-        items = []
-        for edit in find_edits(before, use_line_feeds(after, before=before), schema):
-            mine = tidy_fields(edit.mine, edit.base)
-            changed = changed_fields(edit.base, mine)
-            if not changed:
-                continue  # of what was only shown nothing is asked
-            try:
-                check_fields(mine, only=changed, known=(edit.base,), schema=schema)
-            except InvalidField as error:
-                message = error.message.removeprefix(f"{tell_fields([error.field])}: ")
-                raise InvalidField(error.field, f"{message} (asset {edit.asset_id})") from error
-            item = PlanItem(
-                edit.asset_id,
-                edit.base.name,
-                Action.EDIT,
-                edit.base,
-                mine,
-            )
-            fit = fits.get(edit.asset_id)
-            typed = None if fit is None else msgspec.structs.replace(fit, typed=True)
-            items.append(keep_fit(item, typed))
-        return Plan("edit as text", tuple(items))
-
-    async def leave_out_done(self, plan: Plan) -> Plan:
-        """Return a plan of a document without what was done since the document was built."""
-        records = await self._context.records([item.asset_id for item in plan.todo])
-        known = {record.asset.id: record for record in records}
-        items = []
-        for item in plan.items:
-            record = None if item.reason else known.get(item.asset_id)
-            if record is not None:
-                is_current = self._context.is_current(record.fetched_at)
-                item = leave_out_done(item, record.asset.fields, is_current=is_current)  # noqa: PLW2901 - the same one
-            items.append(item)
-        return msgspec.structs.replace(plan, items=tuple(items))
 
     async def apply(
         self, plan: Plan, progress: OnProgress | None, stopping: Stopping = never
@@ -283,20 +159,6 @@ class Bulk:
         ours = {*claimed, *settled}
         assets = frozenset(entry.asset_id for entry in entries if entry.id in ours)
         return msgspec.structs.replace(report, now=assets)
-
-    async def _load(
-        self, target: Query | str | Sequence[AssetId] | Sequence[Record]
-    ) -> list[Record]:
-        if isinstance(target, Query | str):
-            query = parse_query(target) if isinstance(target, str) else target
-            return await self._context.records(query)
-        shown = [each for each in target if isinstance(each, Record)]
-        wanted = [each for each in target if not isinstance(each, Record)]
-        if shown or not wanted:
-            return shown
-        records = await self._context.records(wanted)
-        known = {record.asset.id: record for record in records}
-        return [known.get(each) or await self._context.fetch(each) for each in wanted]
 
     async def _run(
         self,
@@ -404,14 +266,6 @@ class Bulk:
             noted = [await self._context.run(read, entry.id) for entry in entries]
             outcome = read_outcome([entry for entry in noted if entry is not None])
             return msgspec.structs.replace(outcome, error=error)
-
-
-def _only_ids(target: Query | str | Sequence[AssetId] | Sequence[Record]) -> list[AssetId]:
-    """Return the ids that a target is; none if it is anything else (pure)."""
-    if isinstance(target, Query | str):
-        return []
-    ids = [each for each in target if not isinstance(each, Record)]
-    return ids if len(ids) == len(target) else []
 
 
 def _tell_needless(plan: Plan) -> BatchReport:

@@ -21,6 +21,7 @@ from coexplorer.library.entries import Entry, Purpose
 from coexplorer.library.history import History
 from coexplorer.library.log import Log
 from coexplorer.library.metadata import known_schema
+from coexplorer.library.planner import Planner
 from coexplorer.library.plans import Plan, show_by
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult
 from coexplorer.library.selection import Fit
@@ -41,6 +42,7 @@ class Changes:
     def __init__(self, context: Context, editor: Editor, log: Log) -> None:
         self._context = context
         self._editor = editor
+        self._planner = Planner(context, editor.sharer)
         self._bulk = Bulk(context, self._editor)
         self._history = History(context, self._editor, self._bulk, log)
 
@@ -162,7 +164,7 @@ class Changes:
             InvalidField: The change has a value that must not be sent.
             Refused: The change has nothing to do, or several kinds of change.
         """
-        plan = await self._bulk.plan(target, change, fits, heard, look=look)
+        plan = await self._planner.plan(target, change, fits, heard, look=look)
         return await self._show_typed(plan)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:
@@ -171,7 +173,7 @@ class Changes:
         Raises:
             QueryError: The query has a mistake.
         """
-        return await self._bulk.document(target)
+        return await self._planner.document(target)
 
     async def plan_document(
         self, before: str, after: str, *, fits: Mapping[AssetId, Fit] | None = None
@@ -187,8 +189,8 @@ class Changes:
             DocumentError: The edited text can't be read; has the line's number.
             InvalidField: It has a value that must not be sent.
         """
-        plan = await self._bulk.plan_document(before, after, fits)
-        return await self._show_typed(await self._bulk.leave_out_done(plan))
+        plan = await self._planner.plan_document(before, after, fits)
+        return await self._show_typed(await self._planner.leave_out_done(plan))
 
     async def apply(
         self,

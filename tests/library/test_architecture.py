@@ -40,7 +40,18 @@ async def test_an_edit_goes_through_these_modules(
     assert seen == [f"coexplorer.{name.strip()}" for name in PATH[1:]]  # the app's own is first
 
 
-GROUPS = ("assets", "platform", "changes", "log", "files", "runs", "sync", "workplaces")
+GROUPS = (
+    "assets",
+    "platform",
+    "changes",
+    "creation",
+    "saves",
+    "log",
+    "files",
+    "runs",
+    "sync",
+    "workplaces",
+)
 
 
 async def test_a_group_of_the_library_is_in_the_module_of_its_name(library: Library) -> None:

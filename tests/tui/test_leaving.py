@@ -18,7 +18,7 @@ from textual.keys import _character_to_key
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import NotSignedIn
-from coexplorer.library import bulk, open_library, planning
+from coexplorer.library import open_library, planner, planning
 from coexplorer.models import AssetId
 from coexplorer.tui import session
 from coexplorer.tui.actions import edit, triage
@@ -188,7 +188,7 @@ async def test_what_is_computed_for_nobody_any_more_is_not_waited_for(
         done.wait()
         return planning.build_plan(*given)
 
-    monkeypatch.setattr(bulk, "build_plan", take_long)
+    monkeypatch.setattr(planner, "build_plan", take_long)
     try:
         async with in_session(settings, monkeypatch) as alive:
             await alive.see_rows()
