@@ -159,6 +159,21 @@ async def _freshen(
     return failure
 
 
+async def ensure_meant(library: Library | Known, query: Query) -> None:
+    """Refuse a query before it is asked, or acted on, if it asks for what no asset can have.
+
+    Raises:
+        QueryError: See `coexplorer.library.query_hints.ensure_meant`.
+    """
+    from coexplorer.query import asks_typed
+
+    if not asks_typed(query):
+        return  # nothing more is imported for a plain search
+    from coexplorer.library import query_hints
+
+    await query_hints.ensure_meant(library.assets, query, time.time())
+
+
 async def hint_at_query(
     library: Library | Known, query: Query, *, found: int | None = None
 ) -> None:

@@ -11,7 +11,13 @@ import msgspec
 from coexplorer.cli.asset_keys import ASSET, LIGHT, OF_METADATA, find_keys, row_values
 from coexplorer.cli.completion import complete_field, complete_names, complete_query, complete_tags
 from coexplorer.cli.format import count_text, day_text, plural, size_text, used_text
-from coexplorer.cli.freshness import ensure_fresh, hint_at_keys, hint_at_query, load_offline
+from coexplorer.cli.freshness import (
+    ensure_fresh,
+    ensure_meant,
+    hint_at_keys,
+    hint_at_query,
+    load_offline,
+)
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.output import (
     Format,
@@ -35,7 +41,15 @@ from coexplorer.cli.row_kinds import Holds, Values
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import COUNT, NUMBER
-from coexplorer.query import SORT_FIELDS, Query, SortKey, find_field, parse_query, parse_value
+from coexplorer.query import (
+    SORT_FIELDS,
+    Query,
+    SortKey,
+    asks_typed,
+    find_field,
+    parse_query,
+    parse_value,
+)
 from coexplorer.text import UNTOLD, guess_word
 
 if TYPE_CHECKING:
@@ -185,12 +199,14 @@ def ls_command(
 
     async def read(known: Known) -> None:
         await load_offline(known)
+        await ensure_meant(known, asked)
         await _list(known, asked, answer, limit=limit, offset=offset)
         await hint_at_query(known, asked)
         await hint_at_keys(known, [*find_keys(chosen).values()])
 
     async def work(library: Library) -> None:
         await ensure_fresh(library, refresh=refresh)
+        await ensure_meant(library, asked)
         await _list(library, asked, answer, limit=limit, offset=offset)
         await hint_at_query(library, asked)
         await hint_at_keys(library, [*find_keys(chosen).values()])
@@ -354,9 +370,12 @@ def _list_remote(
     invocation: Invocation, query: Query, answer: _Answer, *, limit: int | None, offset: int
 ) -> None:
     async def work(library: Library) -> tuple[RemoteFound, MetadataSchema]:
+        if asks_typed(query):
+            await library.platform.metadata_schema()
+            await ensure_meant(library, query)
         found = await library.platform.find(query, offset=offset, limit=limit)
-        if not found.assets:
-            await hint_at_query(library, query, found=0)
+        if not found.assets or any(term.negated for term in query.terms):
+            await hint_at_query(library, query, found=len(found.assets))
         keys = find_keys(answer.columns)
         await hint_at_keys(library, [*keys.values()])
         schemas = library.platform if keys else library.assets

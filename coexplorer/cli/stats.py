@@ -9,7 +9,7 @@ import click
 from coexplorer.cli.cells import can_say
 from coexplorer.cli.completion import complete_query
 from coexplorer.cli.format import day_text, draw_bar, plural, size_text
-from coexplorer.cli.freshness import ensure_fresh, hint_at_query, load_offline
+from coexplorer.cli.freshness import ensure_fresh, ensure_meant, hint_at_query, load_offline
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
 from coexplorer.cli.query_words import QueryCommand, join_words
 from coexplorer.cli.row_values import iter_duplicates, iter_stats
@@ -84,6 +84,7 @@ def stats_command(
     async def work(library: Library) -> Stats:
         await _freshen(library, offline=offline)
         if asked is not None:
+            await ensure_meant(library, asked)
             await hint_at_query(library, asked)
         return await library.assets.stats(asked)
 

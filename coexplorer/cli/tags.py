@@ -8,7 +8,13 @@ import click
 
 from coexplorer.cli.carry_out import carry_out, plan_options
 from coexplorer.cli.completion import complete_query, complete_tags
-from coexplorer.cli.freshness import ensure_found, ensure_fresh, hint_at_query, load_offline
+from coexplorer.cli.freshness import (
+    ensure_found,
+    ensure_fresh,
+    ensure_meant,
+    hint_at_query,
+    load_offline,
+)
 from coexplorer.cli.output import Format, format_options, print_rows, print_table
 from coexplorer.cli.query_words import QueryGroup, join_words
 from coexplorer.cli.schema import OUTCOME, TAG
@@ -79,6 +85,7 @@ def tags_command(
         else:
             await ensure_fresh(library)
         if asked is not None:
+            await ensure_meant(library, asked)
             await hint_at_query(library, asked)
         return await library.assets.tag_counts(asked)
 
@@ -160,6 +167,7 @@ def _retag(
 
     async def work(library: Library) -> Plan:
         tagged = Query((Flag("any"), *(Match("tag", tag) for tag in old)))
+        await ensure_meant(library, asked)
         known_at = await ensure_found(library, tagged, refresh=refresh, kept=True)
         found = await find_tagged(library, old, asked)
         if not found:

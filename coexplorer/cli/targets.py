@@ -13,7 +13,13 @@ import msgspec
 
 from coexplorer.cli import streams
 from coexplorer.cli.completion import complete_assets, complete_assets_or_query, complete_query
-from coexplorer.cli.freshness import ensure_found, ensure_fresh, hint_at_query, look_for_new
+from coexplorer.cli.freshness import (
+    ensure_found,
+    ensure_fresh,
+    ensure_meant,
+    hint_at_query,
+    look_for_new,
+)
 from coexplorer.cli.narration import note, warn
 from coexplorer.cli.query_words import is_term, join_words
 from coexplorer.errors import ApiError, NotFound
@@ -183,6 +189,7 @@ async def choose_targets(
     if targets.query is not None:
         fit = fit_query(await library.assets.read_types(targets.query), time.time())
         known_at = await ensure_found(library, targets.query, refresh=refresh, kept=kept)
+        await ensure_meant(library, targets.query)
         found = await library.assets.ids(targets.query)
         if await library.sync.ensure_told(targets.query, found):
             found = await library.assets.ids(targets.query)
@@ -230,6 +237,7 @@ async def find_targets(
     if query is not None:
         if fresh:
             await ensure_fresh(library)
+        await ensure_meant(library, query)
         found = await library.assets.ids(query)
         if not found:
             warn("the query finds no assets")

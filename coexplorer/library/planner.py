@@ -26,7 +26,8 @@ from coexplorer.library.metadata import (
 )
 from coexplorer.library.planning import build_plan, leave_out_done
 from coexplorer.library.plans import Plan, PlanItem, keep_fit
-from coexplorer.library.reading import search_time
+from coexplorer.library.query_hints import ensure_meant
+from coexplorer.library.reading import Reading, search_time
 from coexplorer.library.selection import Fit, fit_query
 from coexplorer.library.share import Sharer
 from coexplorer.library.share_plans import SharePlanner
@@ -158,6 +159,8 @@ class Planner:
     ) -> list[Record]:
         if isinstance(target, Query | str):
             query = parse_query(target) if isinstance(target, str) else target
+            assets = Reading(self._context.catalog, self._context.read)
+            await ensure_meant(assets, query, search_time())
             return await self._context.records(query)
         shown = [each for each in target if isinstance(each, Record)]
         wanted = [each for each in target if not isinstance(each, Record)]

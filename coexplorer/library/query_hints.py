@@ -1,6 +1,9 @@
-"""What in a query can't be meant so: a key that no asset has, a range that ends before it begins.
+"""What in a query can't be meant so, as far as what is known here tells.
 
-Such a term finds nothing, or everything where it is negated, and neither is seen from the list.
+Such a term finds nothing, or everything where it is negated, and neither is seen from the list. One
+that can never find anything, given the schema of custom metadata, is a mistake as much as one that
+can't be read: `ensure_meant` refuses it. A key that no asset has may be one tomorrow: that is only
+said, by `explain_search`.
 """
 
 from __future__ import annotations
@@ -9,16 +12,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from coexplorer.errors import QueryError
 from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import MetadataField
 from coexplorer.query import (
     Compare,
     Flag,
     Has,
-    Interval,
     Match,
     Query,
     Term,
+    asks_typed,
     fit_schema,
     fold,
     format_term,
@@ -27,6 +31,7 @@ from coexplorer.query import (
 )
 from coexplorer.query.hints import explain_nothing, needs_a_look
 from coexplorer.query.ids import find_owner
+from coexplorer.query.possible import is_empty, turn
 from coexplorer.query.values import parse_number
 from coexplorer.text import list_like
 
@@ -34,6 +39,28 @@ if TYPE_CHECKING:
     from coexplorer.library.reading import Reading
 
 _TAKES = {"number": "a number", "date": "a date such as 2024-03-01, today or -30d"}
+
+
+async def ensure_meant(assets: Reading, query: Query, now: float) -> None:
+    """Refuse what no asset can have, as far as the schema of custom metadata is known.
+
+    Args:
+        assets: What is known.
+        query: It can be read (`coexplorer.query.parse_query`).
+        now: Epoch seconds that ``-30d`` counts back from.
+
+    Raises:
+        QueryError: A value is none of its key's type, and no asset has it anyway.
+        CatalogError: The catalog can't be read.
+    """
+    if not asks_typed(query):
+        return
+    schema = await assets.metadata_schema()
+    for term in query.terms:
+        if isinstance(term, Match) and term.how in {"starts", "glob"}:
+            continue  # a part of what a number or a date is written as may fit one tomorrow
+        if mistake := await _find_mistake(assets, term, schema, now):
+            raise mistake
 
 
 async def explain_search(
@@ -78,12 +105,9 @@ async def explain_query(assets: Reading, query: Query, now: float) -> list[str]:
 
 
 async def _explain(assets: Reading, term: Term, schema: MetadataSchema, now: float) -> str:
-    if isinstance(term, Compare) and term.op == ".." and term.high is not None:
-        ends = interval(term, now)
-        if _is_empty(ends):
-            turned = msgspec.structs.replace(term, value=term.high, high=term.value)
-            shown = format_term(term)
-            return f"{shown} ends before it begins: did you mean {format_term(turned)}?"
+    if isinstance(term, Compare) and term.op == ".." and is_empty(interval(term, now)):
+        shown = format_term(term)
+        return f"{shown} ends before it begins: did you mean {format_term(turn(term))}?"
     if not isinstance(term, Match | Has | Compare):
         return ""
     if term.custom:
@@ -95,49 +119,76 @@ async def _explain(assets: Reading, term: Term, schema: MetadataSchema, now: flo
     return ""
 
 
-def _is_empty(ends: Interval) -> bool:
-    """Tell whether no number is within an interval: 2024..2023 ends where 2024 begins."""
-    if ends.low is None or ends.high is None:
-        return False
-    touches = ends.low == ends.high and not (ends.includes_low and ends.includes_high)
-    return ends.low > ends.high or touches
-
-
 async def _explain_key(
     assets: Reading, term: Match | Has | Compare, schema: MetadataSchema, now: float
 ) -> str:
     key = term.field
-    field = next((each for each in schema.fields if fold(each.name) == fold(key)), None)
+    if _find_field(key, schema) is not None:
+        mistake = await _find_mistake(assets, term, schema, now)
+        return "; ".join(filter(None, (mistake.message, mistake.hint))) if mistake else ""
+    if await assets.count(Query((Flag("any"), Has(key, custom=True)))):
+        return ""
+    likely = await _find_like(assets, key, schema)
+    return f"no asset has the key {key!r}" + (f"; did you mean {likely!r}?" if likely else "")
+
+
+async def _find_mistake(
+    assets: Reading, term: Term, schema: MetadataSchema, now: float
+) -> QueryError | None:
+    """Return what is wrong with a term that no asset can match; None: one can, or might."""
+    if not isinstance(term, Match | Compare) or not term.custom:
+        return None
+    field = _find_field(term.field, schema)
     if field is None:
-        if await assets.count(Query((Flag("any"), Has(key, custom=True)))):
-            return ""
-        likely = await _find_like(assets, key, schema)
-        return f"no asset has the key {key!r}" + (f"; did you mean {likely!r}?" if likely else "")
-    if isinstance(term, Compare) and field.type not in _TAKES:
-        compared = msgspec.structs.replace(term, negated=False)
-        if not await assets.count(Query((Flag("any"), compared))):
-            return (
-                f"no asset has a number as its {field.name}: it is text, and <, > and .. compare"
-                f" numbers and dates; {format_term(Match(key, '65*', custom=True, how='glob'))}"
-                " looks for a pattern"
-            )
-    if isinstance(term, Compare) and field.type == "number":
-        ends = [end for end in (term.value, term.high) if end is not None]
-        if not all(isinstance(end, int | float) for end in ends):
-            return f"{format_term(term)} compares with a date, and {field.name} is a number"
-    if isinstance(term, Match) and field.type in _TAKES:
+        return None
+    mistake = (
+        _judge_comparison(term, field)
+        if isinstance(term, Compare)
+        else _judge_value(term, field, schema, now)
+    )
+    if mistake is None:
+        return None
+    # What was there before the schema was so may still be there.
+    asked = msgspec.structs.replace(term, negated=False)
+    return None if await assets.count(Query((Flag("any"), asked))) else mistake
+
+
+def _find_field(key: str, schema: MetadataSchema) -> MetadataField | None:
+    return next((each for each in schema.fields if fold(each.name) == fold(key)), None)
+
+
+def _judge_comparison(term: Compare, field: MetadataField) -> QueryError | None:
+    if field.type not in _TAKES:
+        pattern = format_term(Match(term.field, "65*", custom=True, how="glob"))
+        return _refuse(
+            f"no asset has a number as its {field.name}: it is text, and <, > and .. compare"
+            " numbers and dates",
+            f"{pattern} looks for a pattern",
+        )
+    ends = [end for end in (term.value, term.high) if end is not None]
+    if field.type == "number" and not all(isinstance(end, int | float) for end in ends):
+        return _refuse(f"{format_term(term)} compares with a date, and {field.name} is a number")
+    return None
+
+
+def _judge_value(
+    term: Match, field: MetadataField, schema: MetadataSchema, now: float
+) -> QueryError | None:
+    if field.type not in _TAKES:
+        return None
+    if field.type == "number":
+        is_read = parse_number(term.text) is not None
+    else:
         asked = msgspec.structs.replace(term, negated=False)
         meant = fit_schema(Query((asked,)), schema.fields).terms[0]
         is_read = not isinstance(meant, Match) or number_span(meant, now) is not None
-        if field.type == "number":
-            is_read = parse_number(term.text) is not None
-        if not is_read and not await assets.count(Query((Flag("any"), asked))):
-            return _tell_type(field, term)
-    return ""
+    if is_read:
+        return None
+    return _refuse(f"no asset has {term.text!r} as its {field.name}: it is {_TAKES[field.type]}")
 
 
-def _tell_type(field: MetadataField, term: Match) -> str:
-    return f"no asset has {term.text!r} as its {field.name}: it is {_TAKES[field.type]}"
+def _refuse(message: str, hint: str = "") -> QueryError:
+    return QueryError(message, start=0, end=0, hint=hint)
 
 
 async def _find_like(assets: Reading, key: str, schema: MetadataSchema) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from coexplorer.query.compare import ANYTHING, OPERATORS
+from coexplorer.query.fields import find_field
 from coexplorer.query.ids import find_whole
+from coexplorer.query.possible import can_be
 from coexplorer.query.scan import FIELD_START, NEGATION, is_bare, quote
 from coexplorer.query.tree import (
     AllTags,
@@ -36,7 +38,8 @@ def format_term(term: Term) -> str:  # noqa: PLR0911 - one for each kind
             return sign + (term.text if bare else quote(term.text))
         case Match(how=how) if how:
             field = quote(term.field) if term.custom else term.field
-            return f"{sign}{field}:{_format_how(how, term.text)}"
+            bare = term.custom or can_be(term.field, how, term.text)
+            return f"{sign}{field}:{_format_how(how, term.text, bare=bare)}"
         case Match(custom=True):
             bare = term.text[0] not in "<>" and ".." not in term.text and _is_value(term.text)
             return f"{sign}{quote(term.field)}:{term.text if bare else quote(term.text)}"
@@ -58,8 +61,10 @@ def format_text(field: str, text: str) -> str:
     bare = _is_value(text) and field != "has"
     if field == "tag" and text.startswith("all("):
         bare = False
-    if field in {"type", "state"}:
-        bare = bare and text.isalpha()
+    known = find_field(field)
+    if known is not None and field in {"type", "state"}:
+        bare = text in {name for name, _ in known.choices}
+    bare = bare and can_be(field, "", text)
     return text if bare else quote(text)
 
 
@@ -73,10 +78,10 @@ def _is_value(text: str) -> bool:
     return _is_plain(text) and not text.startswith(tuple(OPERATORS.values()))
 
 
-def _format_how(how: How, text: str) -> str:
+def _format_how(how: How, text: str, *, bare: bool) -> str:
     if how == "glob":
-        return f"glob({text if is_bare(text, stops=')') else quote(text)})"
-    return f"{OPERATORS[how]}{text if _is_plain(text) else quote(text)}"
+        return f"glob({text if bare and is_bare(text, stops=')') else quote(text)})"
+    return f"{OPERATORS[how]}{text if bare and _is_plain(text) else quote(text)}"
 
 
 def _format_compare(term: Compare) -> str:

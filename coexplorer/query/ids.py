@@ -8,6 +8,9 @@ SHORTEST = 6
 """Characters of the beginning of an id that a word is compared with ids for."""
 
 WHOLE = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+SHAPED = frozenset("0123456789abcdef-")
+"""What ids consist of."""
+
 _MODEL = "00000000-0000-0000-0000-000000000000"
 _SHAPE = re.compile(WHOLE)
 _WHOLE = re.compile(WHOLE, re.IGNORECASE)
@@ -44,6 +47,11 @@ def find_owner(text: str, how: str) -> str:
 
 def find_beginning(text: str) -> str:
     """Return a text as the beginning of an id, or all of one, if it can be that; else nothing."""
+    return text.lower() if len(text) >= SHORTEST and begins_id(text) else ""
+
+
+def begins_id(text: str) -> bool:
+    """Tell whether some id could begin with a text, however short."""
     text = text.lower()
-    fits = SHORTEST <= len(text) <= len(_MODEL) and text.isascii()
-    return text if fits and _SHAPE.fullmatch(text + _MODEL[len(text) :]) else ""
+    fits = len(text) <= len(_MODEL) and text.isascii()
+    return fits and _SHAPE.fullmatch(text + _MODEL[len(text) :]) is not None

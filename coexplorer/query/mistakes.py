@@ -8,8 +8,9 @@ from coexplorer.errors import QueryError
 from coexplorer.query.compare import ANYTHING, OPERATORS
 from coexplorer.query.fields import FIELD_NAMES, HAS_FIELDS, QueryField, ValueKind, find_nearest
 from coexplorer.query.format import format_term
+from coexplorer.query.possible import COMMIT, turn
 from coexplorer.query.scan import Piece, quote
-from coexplorer.query.tree import Has, How, Match
+from coexplorer.query.tree import Compare, Has, How, Match
 
 _TIME = re.compile(r"(\d{4}-\d{1,2}-\d{1,2})[Tt ]\d")
 
@@ -77,6 +78,52 @@ def no_such(message: str, piece: Piece, nearest: str | None, names: tuple[str, .
     """A value is none of those that there are."""
     hint = f"did you mean {nearest}?" if nearest else f"one of {', '.join(names)}"
     return QueryError(message, start=piece.start, end=piece.end, hint=hint)
+
+
+def no_type(field: QueryField, piece: Piece, nearest: str | None) -> QueryError:
+    """There is no such type, or no such state; a platform may have more, so quotes let it be."""
+    names = tuple(name for name, _ in field.choices)
+    error = no_such(f"{field.name}: there is no {field.name} {piece.text!r}", piece, nearest, names)
+    if nearest is None and ANYTHING not in piece.text:
+        error.hint += f"; if your platform has it, quote it: {field.name}:{quote(piece.text)}"
+    return error
+
+
+def backward(term: Compare, start: int, end: int) -> QueryError:
+    """A range ends before it begins."""
+    return QueryError(
+        f"{format_term(term)} ends before it begins",
+        start=start,
+        end=end,
+        hint=f"did you mean {format_term(turn(term))}?",
+    )
+
+
+def below_all(term: Compare, piece: Piece) -> QueryError:
+    """Less than nothing is asked for."""
+    none = format_term(Compare(term.field, "", 0, negated=term.negated))
+    return QueryError(
+        f"{term.field}: nothing is less than 0",
+        start=piece.start,
+        end=piece.end,
+        hint=f"for assets without files write {none}; if it is not known: -has:{term.field}",
+    )
+
+
+def no_id(name: str, how: How, piece: Piece, *, negated: bool = False) -> QueryError:
+    """No id, or no commit, can be what is asked for."""
+    written = format_term(Match("name", piece.text, negated, how=how))
+    what = "commit" if name == COMMIT else "id"
+    form = "0-9 and a-f" if name == COMMIT else "0-9, a-f and hyphens, as in 8b4c01de-5f3a-…"
+    if how == "whole" and name != COMMIT:
+        form += ", and = compares with a whole one"
+    hint = f"{what}s consist of {form}"
+    if name == "id":
+        hint += f"; names are searched with {written}"
+    verb = {"whole": "is", "starts": "begins with", "": "begins with", "glob": "fits"}[how]
+    return QueryError(
+        f"{name}: no {what} {verb} {piece.text!r}", start=piece.start, end=piece.end, hint=hint
+    )
 
 
 def no_text(name: str, how: How, start: int, end: int) -> QueryError:

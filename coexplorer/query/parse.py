@@ -19,16 +19,21 @@ from coexplorer.query.fields import (
 from coexplorer.query.format import format_text
 from coexplorer.query.ids import find_whole
 from coexplorer.query.mistakes import (
+    backward,
+    below_all,
     expected,
     hint_at_time,
+    no_id,
     no_pattern,
     no_such,
     no_text,
+    no_type,
     not_missing,
     stray_star,
     too_long,
     unknown_field,
 )
+from coexplorer.query.possible import can_be, is_backward, is_below_all
 from coexplorer.query.scan import (
     FIELD_START,
     NEGATION,
@@ -267,30 +272,32 @@ class _TermReader:
     def _read_text(self, field: QueryField, how: How, *, negated: bool) -> str:
         """Read the text behind a field and its operator; a ``*`` stands in quotes or patterns."""
         if how == "glob":
-            return self._read_pattern(field.name)
-        piece = self._read_value(field)
-        if ANYTHING in piece.text and not piece.quoted:
-            raise stray_star(field.name, piece, how, negated=negated)
+            piece = self._read_pattern(field.name)
+        else:
+            piece = self._read_value(field)
+            if ANYTHING in piece.text and not piece.quoted:
+                raise stray_star(field.name, piece, how, negated=negated)
+        if not piece.quoted and not can_be(field.name, how, piece.text):
+            raise no_id(field.name, how, piece, negated=negated)
         return piece.text
 
-    def _read_pattern(self, name: str, *, custom: bool = False) -> str:
+    def _read_pattern(self, name: str, *, custom: bool = False) -> Piece:
         start = self.pos - len(OPERATORS["glob"])
-        self.pos = skip_spaces(self.text, self.pos)
+        first = self.pos = skip_spaces(self.text, self.pos)
         if self.text.startswith('"', self.pos):
-            pattern = self._read_quoted().text
+            piece = self._read_quoted()
             self.pos = skip_spaces(self.text, self.pos)
         else:
-            first = self.pos
             while self.pos < len(self.text) and self.text[self.pos] not in ')"':
                 self.pos += 1
-            pattern = self.text[first : self.pos].strip()
+            piece = Piece(self.text[first : self.pos].strip(), first, self.pos)
         closing = self.text[self.pos : self.pos + 1]
-        if closing != ")" or not pattern:
+        if closing != ")" or not piece.text:
             shown = quote(name) if custom else name
             raise no_pattern(shown, start, self.pos + len(closing))
         self.pos += 1
         self._ensure_over("parenthesis")
-        return pattern
+        return piece
 
     def _read_has(self, field: QueryField, *, negated: bool) -> Has:
         piece = self._read_value(field)
@@ -373,10 +380,8 @@ class _TermReader:
         piece = self._read_value(field)
         names = tuple(name for name, _ in field.choices)
         text = piece.text.lower()
-        nearest = find_nearest(text.replace(ANYTHING, ""), names)
-        closed = field.name == "state" or nearest is not None or ANYTHING in text
-        if text not in names and closed and not piece.quoted:
-            raise no_such(f"{field.name}: no {field.name} {piece.text!r}", piece, nearest, names)
+        if text not in names and not piece.quoted:
+            raise no_type(field, piece, find_nearest(text.replace(ANYTHING, ""), names))
         return text
 
     def _read_flag(self, field: QueryField, *, negated: bool) -> Flag:
@@ -425,7 +430,15 @@ class _TermReader:
         parts = parse_comparison(piece.text, parse)
         if parts is None:
             raise expected(field, piece.start, piece.end, piece.text)
-        return Compare(field.name, *parts, negated=negated)
+        found = Compare(field.name, *parts, negated=negated)
+        if is_below_all(found):
+            raise below_all(found, piece)
+        return self._ensure_forward(found, piece)
+
+    def _ensure_forward(self, term: Compare, piece: Piece) -> Compare:
+        if is_backward(term):
+            raise backward(term, piece.start, piece.end)
+        return term
 
     def _read_custom(self, key: str, *, negated: bool) -> Match | Compare:
         if self._at_end():
@@ -436,7 +449,8 @@ class _TermReader:
             )
         how = self._read_how(key)
         if how == "glob":
-            return Match(key, self._read_pattern(key, custom=True), negated, custom=True, how=how)
+            pattern = self._read_pattern(key, custom=True).text
+            return Match(key, pattern, negated, custom=True, how=how)
         if self.text[self.pos] == '"':
             piece = self._read_quoted()
             self._ensure_over()
@@ -449,7 +463,8 @@ class _TermReader:
         compares = piece.text[0] in "<>"
         parts = parse_comparison(piece.text, parse_custom)
         if parts is not None and (compares or ".." in piece.text):
-            return Compare(key, *parts, negated=negated, custom=True)
+            found = Compare(key, *parts, negated=negated, custom=True)
+            return self._ensure_forward(found, piece)
         if compares:
             raise QueryError(
                 f"{key}: expected a number or a date, as in >5 or <2024-01-31",

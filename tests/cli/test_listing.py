@@ -153,14 +153,14 @@ def test_remote_reads_the_lists_that_no_answer_tells(any_program: Program, query
     assert any_program.ok("ls", "--remote", query, "--ids").lines == local
 
 
-@pytest.mark.parametrize("kind", ["model", "combined", "capsule"])
+@pytest.mark.parametrize("kind", ["model", "combined", '"capsule"'])
 def test_a_type_that_a_platform_does_not_know_finds_nothing(
     any_program: Program, kind: str
 ) -> None:
     local = any_program.ok("ls", f"type:{kind}", "--ids")
     remote = any_program.ok("ls", f"type:{kind}", "--remote", "--ids")
     assert (remote.out, remote.err) == (local.out, local.err)
-    assert ("no asset has the type" in remote.err) is (kind == "capsule")
+    assert ("no asset has the type" in remote.err) is (kind == '"capsule"')
 
 
 def test_a_year_is_a_year_where_the_key_is_a_date(program: Program) -> None:
@@ -184,27 +184,62 @@ def test_a_year_is_a_year_where_the_key_is_a_date(program: Program) -> None:
     assert program.ok("ls", '"age":2024.0', "--ids").lines == [DERIVED]
 
 
-@pytest.mark.parametrize(
-    ("query", "told"),
-    [
-        ('"subject id":>729000', "no asset has a number as its subject id: it is text"),
-        ('"age":>2026-01', "compares with a date, and age is a number"),
-        ('"age":12d', "no asset has '12d' as its age: it is a number"),
-        ('"age":12345', ""),
-        ('"age":>12345', ""),
-        ("created:2024..2023", "ends before it begins: did you mean created:2023..2024?"),
-        ("created:2024-02..2024-01", "did you mean created:2024-01..2024-02?"),
-        ("size:2GB..1GB", "did you mean size:1GB..2GB?"),
-        ("created:1990..1990", ""),
-    ],
+_NEVER = (
+    ('"subject id":>729000', "no asset has a number as its subject id: it is text"),
+    ('-"age":>2026-01', "compares with a date, and age is a number"),
+    ('"age":12d', "no asset has '12d' as its age: it is a number"),
+    ('-"session date":2024-02-30', "no asset has '2024-02-30' as its session date: it is a date"),
+    ("created:2024..2023", "did you mean created:2023..2024?"),
+    ("-size:2GB..1GB", "did you mean -size:1GB..2GB?"),
+    ("id:atlas", "ids consist of 0-9, a-f and hyphens"),
+    ("type:foo", "one of dataset, result"),
+    ("is:foo", "no property 'foo'"),
 )
-def test_a_comparison_that_can_find_nothing_says_so(
+"""Queries that no asset can ever match (or all, where they are negated), and what is said."""
+
+
+@pytest.mark.parametrize(("query", "told"), _NEVER)
+def test_what_no_asset_can_match_is_a_mistake_wherever_it_is_asked(
     program: Program, query: str, told: str
 ) -> None:
     program.ok("sync")
-    done = program.ok("ls", query, "--ids")
-    assert told in done.err if told else done.err == ""
-    assert done.out == ""
+    asked = ("--query", query)
+    change = ("--dry-run", "--yes")
+    for args in (
+        ("ls", query), ("ls", "--offline", query), ("ls", "--remote", query), ("stats", query),
+        ("tags", query), ("show", *asked), ("edit", *asked, "--add-tag", "x", *change),
+        ("edit", *asked, "--add-tag", "x", "--yes"), ("archive", *asked, *change),
+        ("share", *asked, "--everyone", "viewer", *change),
+        ("tags", "rename", "raw", "x", *asked, "--yes"),
+    ):  # fmt: skip
+        done = program(*args)
+        assert (done.code, done.out) == (2, ""), (args, done)
+        assert told in done.err, (args, done)
+    assert {"PUT", "POST", "PATCH"}.isdisjoint(
+        each.method for each in program.server.requests() if "search" not in each.path
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("tag:nobody", ""),
+        ("owner:nobody", ""),
+        ("created:1990..1990", ""),
+        ('"age":12345', ""),
+        ('"age":>12345', ""),
+        ('"age":^x', "no asset has 'x' as its age"),
+        ('"zzz":>3', "no asset has the key 'zzz'"),
+        ("created:2098..today", "ends before it begins: did you mean created:today..2098?"),
+        ('type:"foo"', "no asset has the type 'foo'"),
+        ('id:"atlas"', ""),
+    ],
+)
+def test_what_may_match_tomorrow_is_a_question(program: Program, query: str, told: str) -> None:
+    program.ok("sync")
+    for args in (("ls", query), ("ls", "--remote", query), ("stats", query), ("tags", query)):
+        done = program.ok(*args, "-o", "json")
+        assert told in done.err if told else done.err == "", (args, done)
 
 
 @pytest.mark.parametrize(

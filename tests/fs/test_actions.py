@@ -354,7 +354,9 @@ def test_searches_are_folders(mounted: Mounted) -> None:
     assert names_in(search / "tag:only-read name:read") == ["read"]
     assert (search / "name:read" / "read" / "name").read_text() == "read\n"
     assert not (search / ".git").exists()
-    assert not (search / "size:>ten").exists()
+    for never in ("size:>ten", "created:2024..2023", "id:zzz", '-"age":abc'):
+        assert not (search / never).exists(), never
+        assert f"search/{never}: " in (mounted.folder / ".coexplorer" / "log").read_text()
     assert ".git" not in names_in(search)
     assert "size: " in (mounted.folder / ".coexplorer" / "log").read_text()
 

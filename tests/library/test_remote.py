@@ -49,7 +49,7 @@ _FLAGS = (
 )  # fmt: skip
 _OTHERS = (
     "é", "e\u0301", "É", "ecephys", '"the data"', "not:raw", ID, "tag:all(raw,ecephys)",
-    "tag:all(é)", "type:result type:dataset", "type:capsule", "type:model", "type:combined",
+    "tag:all(é)", "type:result type:dataset", 'type:"capsule"', "type:model", "type:combined",
     "-type:result", "state:failed", "is:mine is:shared", "is:mine -is:favorite",
     "is:archived -is:archived",
     "is:any", "size:>1GB", "size:1kB..1GB", "files:<5", "created:>2024", "created:2023..2024-05",

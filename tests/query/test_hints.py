@@ -9,8 +9,8 @@ from coexplorer.query.hints import explain_nothing
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("type:foo", "no asset has the type 'foo'; types are dataset"),
-        ("-type:foo", "no asset has the type 'foo'"),
+        ('type:"foo"', "no asset has the type 'foo'; types are dataset"),
+        ('-type:"foo"', "no asset has the type 'foo'"),
         ("tag:a OR tag:b", "OR was looked for as a word"),
         ("a AND b", "AND was looked for as a word"),
         ("a || b", "|| was looked for as a word"),

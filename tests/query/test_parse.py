@@ -140,8 +140,8 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
         ("a nmae:x", "nmae", "there is no field nmae"),
         ("is:favourite", "favourite", "is: no property 'favourite'"),
         ("-is:any", "-is:any", "is:any can't be negated"),
-        ("state:broken", "broken", "state: no state 'broken'"),
-        ("type:datset", "datset", "type: no type 'datset'"),
+        ("state:broken", "broken", "state: there is no state 'broken'"),
+        ("type:datset", "datset", "type: there is no type 'datset'"),
         ("a tag:", "tag:", "tag: expected a tag, as in raw"),
         ("tag: raw", "tag:", "tag: expected a tag"),
         ("sort:colour", "colour", "sort: no field 'colour' to sort by"),
@@ -169,7 +169,7 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
         ("tag:all(a, b*)", "b*", "tag: a * without quotes"),
         ('-"subject id":*', "*", "subject id: a * without quotes"),
         ('"subject id":^6*', "6*", "subject id: a * without quotes"),
-        ("type:res*", "res*", "type: no type 'res*'"),
+        ("type:res*", "res*", "type: there is no type 'res*'"),
         ("name:^", "name:^", "name: expected a text after ^"),
         ('-"age":= raw', '-"age":=', "age: expected a text after ="),
         ("name:glob(a* raw", "glob(a* raw", "name: expected a pattern between parentheses"),
@@ -179,6 +179,25 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
         ("has:", "has:", "has: expected a field"),
         ("has:subject id", "subject", "has: there is no field 'subject'"),
         ("has:desc*", "desc*", "has: there is no field"),
+        ("type:foo", "foo", "type: there is no type 'foo'"),
+        ("raw created:2024..2023", "2024..2023", "created:2024..2023 ends before it begins"),
+        ("used:2024-02..2024-01-31", "2024-02..2024-01-31", "used:2024-02..2024-01-31 ends"),
+        ("created:1w..2w", "1w..2w", "created:-1w..-2w ends before it begins"),
+        ("used:today..yesterday", "today..yesterday", "used:today..yesterday ends before"),
+        ("-size:2GB..1GB", "2GB..1GB", "-size:2GB..1GB ends before it begins"),
+        ("files:3..2", "3..2", "files:3..2 ends before it begins"),
+        ('-"age":9..2', "9..2", '-"age":9..2 ends before it begins'),
+        ('"day":2024-03..2024-02', "2024-03..2024-02", '"day":2024-03..2024-02 ends before'),
+        ("size:<0", "<0", "size: nothing is less than 0"),
+        ("files:<0", "<0", "files: nothing is less than 0"),
+        ("id:exaspim", "exaspim", "id: no id begins with 'exaspim'"),
+        ("-id:8b4c01de5", "8b4c01de5", "id: no id begins with '8b4c01de5'"),
+        (f"id:{ONE}0", f"{ONE}0", "id: no id begins with"),
+        ("id:=8b4c", "8b4c", "id: no id is '8b4c'"),
+        ("capsule:glob(my*)", "my*", "capsule: no id fits 'my*'"),
+        ("computation:^x", "x", "computation: no id begins with 'x'"),
+        ("contained_data_id:raw", "raw", "contained_data_id: no id begins with 'raw'"),
+        ("commit_id:main", "main", "commit_id: no commit begins with 'main'"),
     ],
 )
 def test_a_mistake_is_shown_at_its_place(text: str, marked: str, message: str) -> None:
@@ -194,7 +213,12 @@ def test_a_mistake_is_shown_at_its_place(text: str, marked: str, message: str) -
         ("nmae:x", "did you mean name:?"),
         ("is:favourite", "did you mean favorite?"),
         ("type:datset", "did you mean dataset?"),
-        ("state:qqq", "one of draft, ready, failed"),
+        ("state:qqq", "one of draft, ready, failed; if your platform has it, quote it: state:"),
+        ("created:2024..2023", "did you mean created:2023..2024?"),
+        ("-size:2GB..1GB", "did you mean -size:1GB..2GB?"),
+        ("size:<0", "for assets without files write size:0"),
+        ("id:exaspim", "ids consist of 0-9, a-f and hyphens"),
+        ("commit_id:main", "commits consist of 0-9 and a-f"),
         ("HCR_*", 'for a pattern write name:glob(HCR_*); for the * itself, quotes: "HCR_*"'),
         ("-tag:a*", 'for a pattern write -tag:glob(a*); for the * itself, quotes: "a*"'),
         ("name:=a*", 'for a pattern write name:glob(a*); for the * itself, quotes: ="a*"'),
@@ -211,8 +235,35 @@ def test_a_mistake_comes_with_what_was_probably_meant(text: str, hint: str) -> N
     assert caught.value.hint.startswith(hint)
 
 
-def test_a_type_that_nobody_knows_yet_can_be_asked_for() -> None:
-    assert parse_query("type:notebook").terms == (Match("type", "notebook"),)
+@pytest.mark.parametrize(
+    "term",
+    [
+        Match("type", "notebook"),
+        Match("state", "frozen"),
+        Match("id", "asset-1"),
+        Match("capsule", "x", how="whole"),
+        Match("commit_id", "v1*", how="glob"),
+    ],
+)
+def test_what_another_platform_may_have_can_be_asked_for_in_quotes(term: Match) -> None:
+    written = format_query(Query((term,)))
+    assert f'"{term.text}"' in written
+    assert parse_query(written).terms == (term,)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "created:2024..2024 size:1GB..1GB files:0..0 size:0 size:<=0",
+        "created:2w..1w created:yesterday..today created:-1d..today used:24h..yesterday",
+        "created:2024..today created:2w..2020",  # only a clock knows
+        '"day":2024..2024-03 "day":2024-05..2024',  # only the schema knows what 2024 is
+        f"id:8 id:8B4C01DE-5 id:={ONE} capsule:glob(?b*-4?00-*) capsule:glob(*)",
+        "commit_id:1B7 commit_id:glob(*)",
+    ],
+)
+def test_what_may_match_some_day_is_no_mistake(text: str) -> None:
+    parse_query(text)
 
 
 @given(queries())

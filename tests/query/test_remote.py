@@ -13,6 +13,7 @@ from coexplorer.models import (
 from coexplorer.query import fit_schema, format_query, format_term, parse_query, platform_part
 
 LONG = "ecephys_655019_2023-04-03"
+WHOLE = "8b4c01de-0000-4000-8000-000000000000"
 SCHEMA = (
     MetadataField("Subject ID"),
     MetadataField("modality", allowed_values=("Ecephys", "SPIM"), multiple=True),
@@ -45,9 +46,9 @@ def _ask(**asked: Any) -> SearchRequest:
         ("commit_id:1b", _ask(query="commit_id:1b"), "commit_id:1b"),
         ("contained_data_id:3f2a", _ask(), "contained_data_id:3f2a"),
         (
-            f"contained_data_id:{'a' * 36}",
+            f"contained_data_id:{WHOLE}",
             _ask(),
-            f"contained_data_id:{'a' * 36}",
+            f"contained_data_id:{WHOLE}",
         ),
         (r'"a \"b\" c" d', _ask(query="d"), r'"a \"b\" c"'),
         ("is:mine type:result", _ask(type="result", ownership=Ownership.OWNED), ""),
@@ -152,7 +153,7 @@ def test_what_no_answer_tells_is_a_list_of_its_own(
         ("name:glob(caf*é*x)", _ask(query="name:caf")),
         ('tag:all(é,x) "subject id":=é', _ask(filters=(SearchFilter("tags", "x"),))),
         ("0a1b2c raw", _ask(query="raw")),
-        ("type:capsule", _ask()),
+        ('type:"capsule"', _ask()),
         ("type:model", _ask(type="model")),
     ],
 )

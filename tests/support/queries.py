@@ -22,6 +22,7 @@ from coexplorer.query import (
     Word,
 )
 from coexplorer.query.fields import HAS_FIELDS
+from coexplorer.query.possible import is_backward, is_below_all, turn
 from coexplorer.query.tree import How
 
 WORDS = (
@@ -75,10 +76,12 @@ def _comparisons(draw: st.DrawFn) -> Compare:
     if field == "used" and draw(st.booleans()):
         return Compare(field, "", Never(), negated=negated)
     if draw(st.booleans()):
-        return Compare(field, "..", draw(values), draw(values), negated, custom)
+        found = Compare(field, "..", draw(values), draw(values), negated, custom)
+        return turn(found) if is_backward(found) else found
     # A number after = is a text too, so it is read as one.
     op = draw(st.sampled_from(_OPS[1:] if custom else _OPS))
-    return Compare(field, op, draw(values), None, negated, custom)
+    found = Compare(field, op, draw(values), None, negated, custom)
+    return Compare(field, "<=", 0, None, negated) if is_below_all(found) else found
 
 
 @st.composite

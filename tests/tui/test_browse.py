@@ -500,7 +500,7 @@ async def test_a_search_that_is_opened_again_takes_another_term(
     ("typed", "told"),
     [
         ('-has:"subjct id"', "subject id"),  # finds everything
-        ("type:foo", "no asset has the type"),
+        ('type:"foo"', "no asset has the type"),
         ("atlas OR raw", "looked for as a word"),
     ],
 )

@@ -110,7 +110,9 @@ class Lookup:
             return None if tag is None else self._stat.of_view(tag.view)
         if parent == Place.SEARCH:
             search = self._searches.find(name)
-            return None if search is None else self._stat.of_view(search.view)
+            if search is None or not await self._searches.can_match(search):
+                return None
+            return self._stat.of_view(search.view)
         if parent in (Place.CONTROL, Place.UNSENT):
             return await self._find_control(parent, name, pid)
         view, node = await self._find_link(parent, name)

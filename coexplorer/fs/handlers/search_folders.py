@@ -14,6 +14,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S
 from coexplorer.fs.kernel.inodes import view_inode
 from coexplorer.library import Library
+from coexplorer.library.query_hints import ensure_meant
 from coexplorer.names import unescape_name
 from coexplorer.query import Query, parse_query
 
@@ -23,11 +24,16 @@ _KEPT = 64
 
 @dataclass(slots=True, eq=False)
 class SearchFolder:
-    """The folder of a query, with what it found last."""
+    """The folder of a query, with what it found last.
+
+    Attributes:
+        can_match: It was looked at whether some asset could match it, and one could.
+    """
 
     name: bytes
     query: Query
     view: int
+    can_match: bool = False
     found: dict[bytes, Node] = field(default_factory=dict)
     at: float = float("-inf")
 
@@ -52,7 +58,7 @@ class SearchFolders:
         try:
             query = parse_query(unescape_name(name.decode()))
         except (QueryError, UnicodeDecodeError) as error:
-            self._volume.report(f"search/{name.decode(errors='replace')}: {error}")
+            self._report(name, error)
             return None
         folder = SearchFolder(name, query, self._volume.tree.take_view())
         self._by_name[name] = self._by_view[folder.view] = folder
@@ -68,6 +74,19 @@ class SearchFolders:
         """List the folders that were used lately."""
         return list(self._by_name.values())
 
+    async def can_match(self, folder: SearchFolder) -> bool:
+        """Tell whether a query can find anything: one that can't is no folder, as a mistake."""
+        if folder.can_match:
+            return True
+        with trio.fail_after(DEADLINE_S):
+            try:
+                await ensure_meant(self._library.assets, folder.query, time.time())
+            except QueryError as error:
+                self._report(folder.name, error)
+                return False
+        folder.can_match = True
+        return True
+
     async def ensure_found(self, folder: SearchFolder, *, max_age_s: float = _FRESH_S) -> None:
         """Ask the catalog, unless it was asked a moment ago."""
         if time.monotonic() - folder.at <= max_age_s:
@@ -77,6 +96,10 @@ class SearchFolders:
         nodes = (self._volume.tree.find_id(asset_id) for asset_id in ids)
         folder.found = {node.file_name: node for node in nodes if node and not node.gone}
         folder.at = time.monotonic()
+
+    def _report(self, name: bytes, error: QueryError | UnicodeDecodeError) -> None:
+        hint = f"; {error.hint}" if isinstance(error, QueryError) and error.hint else ""
+        self._volume.report(f"search/{name.decode(errors='replace')}: {error}{hint}")
 
     def _drop_oldest(self) -> None:
         for name, folder in self._by_name.items():
