@@ -33,10 +33,11 @@ def mask_secrets(body: bytes, secrets: Iterable[str]) -> bytes:
     Args:
         body: The reply.
         secrets: As they are; found as they stand in JSON, in an address, in a page, and in the
-            header that they are sent in, too.
+            header that they are sent in, too. Shorter ones than 8 characters are left: they open
+            nothing, and half of a sentence would be gone.
     """
     found: set[str] = set()
-    given = list(secrets)
+    given = [each for each in secrets if len(each) >= _SHORTEST]
     # Who cuts the prefix off a token (``cop_…``) has the part that matters.
     bare = (each.partition("_")[2] for each in given)
     for secret in [*given, *(each for each in bare if len(each) >= _SHORTEST)]:

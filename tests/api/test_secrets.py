@@ -211,3 +211,9 @@ def test_the_part_of_a_token_behind_its_prefix_is_masked_too() -> None:
     said = b"bad token Zm9vYmFyYmF6cXV4 (cop_Zm9vYmFyYmF6cXV4)"
     assert mask_secrets(said, ["cop_Zm9vYmFyYmF6cXV4"]) == b"bad token ... (...)"
     assert mask_secrets(b"a word", ["cop_word"]) == b"a word"
+
+
+@pytest.mark.parametrize("token", ["e", "no", "token", "expired", "\n", ""])
+def test_what_is_too_short_for_a_token_masks_no_sentence(token: str) -> None:
+    said = b'{"message": "no such token: it has expired (YTo=)"}'
+    assert mask_secrets(said, [token]) == said
