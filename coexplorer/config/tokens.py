@@ -8,7 +8,7 @@ import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -179,6 +179,10 @@ class TokenCommand(msgspec.Struct, frozen=True):
         return _build_secret(text, self.label, how=how)
 
 
+_PREFIX: Final = "cop_"
+"""What a token of the platform begins with, mostly."""
+
+
 def _read_output(program: subprocess.Popen[bytes]) -> bytes:
     """Return what a program prints.
 
@@ -303,13 +307,17 @@ def _build_secret(text: str, label: str, *, how: str = "put the token in its fir
     """Take the first line as the token.
 
     Raises:
-        ConfigError: When it is empty or can't be a token; the text itself is never shown.
+        ConfigError: When it is empty or can't be a token, or a later line is one; the text itself
+            is never shown.
     """
     from coexplorer.written import trim, unwrap_token  # noqa: PLC0415 - what only reads needs none
 
-    token = unwrap_token(trim(text).partition("\n")[0])
+    token, *others = (unwrap_token(line) for line in trim(text).split("\n"))
     if not token:
         raise ConfigError(f"{label} holds no token", hint=how)
+    if not token.startswith(_PREFIX) and any(each.startswith(_PREFIX) for each in others):
+        # What a program says before it would be sent as a token, and be refused as a wrong one.
+        raise ConfigError(f"{label} has the token, but not in the first line", hint=how)
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise ConfigError(
             f"{label} does not hold a token",

@@ -142,6 +142,21 @@ def test_token_command_comes_before_the_file() -> None:
     assert load_settings(env={}).load_token().reveal() == "cop_command"
 
 
+@pytest.mark.parametrize("before", ["Fetching...", "Please wait", "unlocked:"])
+def test_a_token_that_is_not_in_the_first_line_is_said_to_be_there(
+    tmp_path: Path, before: str
+) -> None:
+    save("acme", "acme", command=f"printf '{before}\ncop_command\n'")
+    file = tmp_path / "token"
+    file.write_text(f"{before}\nexport TOKEN=cop_file\n")
+    file.chmod(0o600)
+    for settings in (load_settings(env={}), load_settings(token_file=file, env={})):
+        with pytest.raises(ConfigError, match="has the token, but not in the first") as caught:
+            settings.load_token()
+        assert "first line" in caught.value.hint
+        assert "cop_" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_token_command_that_fails_does_not_fall_back() -> None:
     save("acme", "acme", token="cop_acme", command="echo cop_wrong; exit 3")
     with pytest.raises(ConfigError, match="exit code 3") as caught:
