@@ -311,7 +311,7 @@ def _edit_until_read(
         try:
             return invocation.run(_planner(before, after, chosen))
         except (DocumentError, InvalidField) as error:
-            report_error(error)
+            report_error(error, anew=True)
             if not _again():
                 warn("nothing was sent")
                 click.get_current_context().exit(code_of(error))

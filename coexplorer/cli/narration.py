@@ -79,7 +79,7 @@ def _is_told(text: str) -> bool:
     return before
 
 
-def report_error(error: CoexplorerError, *, about: str = "") -> None:
+def report_error(error: CoexplorerError, *, about: str = "", anew: bool = False) -> None:
     """Print an error: one sentence, what else belongs to it, and what to do next.
 
     What the user was warned of already is not said again; what to do about it is.
@@ -87,8 +87,9 @@ def report_error(error: CoexplorerError, *, about: str = "") -> None:
     Args:
         error: The error.
         about: The asset, where several may be meant.
+        anew: Something was tried again, so it is said again, too.
     """
-    if not _is_told(error.message) or about:
+    if not _is_told(error.message) or about or anew:
         sentence = clean(f"{about}: {error.message}" if about else error.message)
         _say(f"{click.style('coexplorer:', fg='red')} {spell(sentence)}")
     if isinstance(error, QueryError) and error.text:

@@ -34,10 +34,10 @@ class Terminal:
         self.process = process
         self.shown = ""
 
-    def wait_for(self, text: str, timeout_s: float = 60) -> None:
-        """Read until `text` was written (escape sequences left out)."""
+    def wait_for(self, text: str, timeout_s: float = 60, *, times: int = 1) -> None:
+        """Read until `text` was written so many times (escape sequences left out)."""
         deadline = time.monotonic() + stretched(timeout_s)
-        while text not in self.plain:
+        while self.plain.count(text) < times:
             assert time.monotonic() < deadline, f"no {text!r} in {self.plain!r}"
             assert self._read(), f"it ended without {text!r}: {self.plain!r}"
 
