@@ -163,13 +163,25 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
             f"change {batch_id} {tell_stopped(kept, batch_id)}, {stopped:,} not sent:"
             f" coexplorer retry --batch {batch_id} goes on"
         )
-    refused = sum(entry.state == "refused" for entry in kept)
-    if refused:
-        told = f"{plural(refused, 'change')} {'was' if refused == 1 else 'were'} refused"
+    if told := tell_ended(kept):
         print_line(
             f"{told}: coexplorer log --refused shows why, coexplorer discard --refused gives up"
         )
         print_line("")
+
+
+def tell_ended(kept: Sequence[Entry]) -> str:
+    """Say how many changes were refused, and how many assets not made; empty: none (pure)."""
+    refused = Counter(entry.action == "create" for entry in kept if entry.state == "refused")
+    parts = [
+        f"{plural(number, what)} {'was' if number == 1 else 'were'} {how}"
+        for what, how, number in (
+            ("change", "refused", refused[False]),
+            ("new asset", "not made", refused[True]),
+        )
+        if number
+    ]
+    return ", ".join(parts)
 
 
 def count_stopped(kept: Sequence[Entry]) -> dict[int, int]:

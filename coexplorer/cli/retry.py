@@ -15,7 +15,7 @@ from coexplorer.cli.carry_out import count_outcomes, follow, run_batch, settle_s
 from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural
-from coexplorer.cli.log import count_stopped, tell_stopped
+from coexplorer.cli.log import count_stopped, tell_ended, tell_stopped
 from coexplorer.cli.narration import confirm, report_error, warn
 from coexplorer.cli.outcomes import DONE, finish, tell_left_alone
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
@@ -361,9 +361,8 @@ def _tell_nothing(kept: Sequence[Entry]) -> str:
         how = tell_stopped(kept, batch_id)
         line += f"; change {batch_id} {how}, {stopped:,} not sent:"
         line += f" coexplorer retry --batch {batch_id}"
-    if refused := sum(entry.state == "refused" for entry in kept):
-        were = "was" if refused == 1 else "were"
-        line += f"; {plural(refused, 'change')} {were} refused: coexplorer log --refused"
+    if told := tell_ended(kept):
+        line += f"; {told}: coexplorer log --refused"
     return line
 
 

@@ -183,6 +183,11 @@ def test_a_create_that_was_not_made_is_not_offered_to_be_sent_again(program: Pro
     assert (again.code, "its asset was not made" in again.err) == (5, True)
     log = program("log").out
     assert "1 not made, 1 skipped" in log
+    assert "1 new asset was not made: coexplorer log --refused shows why" in log
+    assert program("edit", VIEWED, "--description", "x").code == 5
+    told = "1 change was refused, 1 new asset was not made: coexplorer log --refused"
+    assert told in program("log").out
+    assert told in program("retry").out
     assert "not made" in program("log", "1").out
     assert "--refused" not in again.err
 
