@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 def is_usable() -> bool:
     """Tell whether there is a terminal that the app can have for itself."""
-    # Nothing can be drawn where the cursor can't be moved.
-    moves = os.environ.get("TERM") not in ("dumb", "unknown")
-    return moves and sys.stdin.isatty() and sys.stdout.isatty()
+    return _can_draw() and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _can_draw() -> bool:
+    """Tell whether the cursor can be moved, as far as TERM says."""
+    return os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def open_app(settings: Settings) -> int:
@@ -30,6 +33,11 @@ def open_app(settings: Settings) -> int:
     from coexplorer.tui import run
 
     if not is_usable():
+        if not _can_draw():
+            raise click.UsageError(
+                f"the app can't be drawn, as TERM is {os.environ['TERM']!r}: set it to what your"
+                " terminal is, such as TERM=xterm-256color; coexplorer --help lists the commands"
+            )
         raise click.UsageError(
             "the app needs an interactive terminal; coexplorer --help lists the commands"
         )

@@ -597,7 +597,7 @@ def test_a_terminal_that_cannot_move_its_cursor_is_refused_at_once(
     server: DemoServer, term: str
 ) -> None:
     with Session(PROGRAM, env=environment(server), term=term) as session:
-        session.wait_for("the app needs an interactive terminal")
+        session.wait_for(f"the app can't be drawn, as TERM is '{term}'")
         session.wait_exit()
         assert session.status == 2
         assert b"\x1b" not in session.output.replace(b"\x1b[0m", b"")
