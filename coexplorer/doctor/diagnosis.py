@@ -37,7 +37,8 @@ def diagnose(
 
     Args:
         asked: What the command line gives.
-        tell: Told what was found as soon as it is known, what goes together in one piece.
+        tell: Told what was found as soon as it is known, what goes together in one piece: first of
+            this machine, in the order of `CHECKS`, then of the way to the platform.
     """
     subject = Subject()
     settings = Check(("settings", "profile"), lambda: look_at_settings(subject, asked), _SHORT_S)
@@ -50,12 +51,16 @@ def diagnose(
             tell(_sort(news))
 
     note(run_checks([settings]))
-    for news in iter_checks(list(_list_checks(subject))):
+    checks = list(_list_checks(subject))
+    names = {name for check in checks for name in check.names} - _WAY
+    in_turn = [name for name in CHECKS if name in names]
+    early: dict[str, list[Finding]] = {}
+    for news in iter_checks(checks):
         # What the way to the platform is the cause of is told with it.
-        if {each.check for each in news} & _WAY:
-            way += news
-        else:
-            note(news)
+        for each in news:
+            (way if each.check in _WAY else early.setdefault(each.check, [])).append(each)
+        while in_turn and in_turn[0] in early:  # the same order each time, whoever is faster
+            note(early.pop(in_turn.pop(0)))
     missing = [name for name in CHECKS if name not in {each.check for each in (*found, *way)}]
     note([*_explain_by_cause(way), *(skip_check(name, "no profile to check") for name in missing)])
     return _sort(found)
