@@ -1,6 +1,6 @@
 """Prepares the catalog's file: private, whole, of the current schema; one process at a time.
 
-What is damaged is made anew: a catalog is only a copy of what the platform has.
+What is damaged is built again: a catalog is only a copy of what the platform has.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ _MOST_FREE: Final = 0.1
 
 
 def prepare(path: Path) -> bool:
-    """Make the file private, current and whole; return whether it was damaged, and made anew.
+    """Make the file private, current and whole; return whether it was damaged, and built again.
 
     Raises:
-        CatalogError: Another process is still opening it, or it is no catalog of ours.
+        CatalogError: Another process is still opening it, or it is not one of our catalogs.
     """
     ensure_lockable(path)
     with _one_at_a_time(path) as beat:
