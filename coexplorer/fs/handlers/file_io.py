@@ -13,13 +13,7 @@ import pyfuse3
 
 from coexplorer.errors import InvalidField
 from coexplorer.fields import changed_fields
-from coexplorer.fs.core.buffers import (
-    Buffer,
-    MetadataFile,
-    Verdict,
-    decide_flush,
-    decide_release,
-)
+from coexplorer.fs.core.buffers import Buffer, MetadataFile, Verdict, decide_flush, decide_release
 from coexplorer.fs.core.file_format import FIELDS_OF_PARTS, NAMES_OF_PARTS, parse_text, read_anyhow
 from coexplorer.fs.core.metadata_file import schema_in_use
 from coexplorer.fs.core.nodes import Node
@@ -155,7 +149,7 @@ class FileIO:
             self._note_closing(opened, closing=False)
         elif file.buffer is not None and file.buffer.dirty:
             if file.buffer.is_empty_wait:
-                await self._saver.keep_emptied(node, file, file.buffer, file.buffer.sent)
+                await self._saver.emptied.keep(node, file, file.buffer, file.buffer.sent)
             self._saver.save_later(node, file, file.buffer.base if size else file.buffer.sent)
 
     def resize_sharing(self, handle: int | None, size: int) -> bool:
@@ -250,7 +244,7 @@ class FileIO:
             await self._unsent.keep_rejected(node, target, buffer, opened.base)
             raise pyfuse3.FUSEError(buffer.refusal.errno)
         if ends and buffer.is_empty_wait:
-            await self._saver.keep_emptied(node, target, buffer, opened.base)
+            await self._saver.emptied.keep(node, target, buffer, opened.base)
             if not wants_sync:
                 self._refuse_emptied(opened, node, target)
 
@@ -292,12 +286,12 @@ class FileIO:
             others = target.writers > 0 and self._open_files.list_writers(target, buffer)
             verdict = decide_release(buffer, other_handle_writes=bool(others))
             if verdict is Verdict.SEND:
-                self._saver.let_go_emptied(buffer)
+                self._saver.emptied.let_go(buffer)
                 self._saver.save_now(node, target, buffer, opened.tgid, opened.base)
             elif verdict is Verdict.WAIT and buffer is target.buffer:
                 self._saver.save_later(node, target, opened.base)
             elif not others:
-                self._saver.let_go_emptied(buffer)
+                self._saver.emptied.let_go(buffer)
         self._files.tidy(target)
         if node is not None:
             self._files.settle(node, target)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import pyfuse3
@@ -33,10 +32,12 @@ from coexplorer.fs.kernel.errnos import errno_in_rename
 from coexplorer.fs.kernel.inodes import Part
 from coexplorer.fs.sync.attempts import Attempts, SaveAttempt
 from coexplorer.fs.sync.connectivity import Connectivity
+from coexplorer.fs.sync.emptied_files import EmptiedFiles
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.save_bases import SaveBases
 from coexplorer.fs.sync.save_queue import QueuedSave, SaveQueue
-from coexplorer.fs.sync.saves import Save, Tries
+from coexplorer.fs.sync.saved_texts import SavedTexts
+from coexplorer.fs.sync.saves import Save
 from coexplorer.library import Library
 from coexplorer.library.results import EditResult, describe_differs
 from coexplorer.models import Asset
@@ -47,22 +48,12 @@ _MOST_WAITS = 20
 """How often an empty value waits for whoever has its file open."""
 
 
-@dataclass(slots=True, eq=False)
-class _Emptied:
-    """An empty text that the journal has before its program hears of the close.
+class Writeback:
+    """Sends changes; the only room of the mount that writes to the platform.
 
     Attributes:
-        version: The buffer's, when it was written down.
-        number: Of its entry; None where there is none.
+        emptied: Files that were emptied, and are not sent yet.
     """
-
-    buffer: Buffer
-    version: int
-    number: int | None = None
-
-
-class Writeback:
-    """Sends changes; the only room of the mount that writes to the platform."""
 
     def __init__(
         self,
@@ -81,7 +72,8 @@ class Writeback:
         self._queue = SaveQueue(volume, self._attempts, unsent, nursery)
         self._bases = SaveBases(volume, unsent)
         self._waiting: dict[MetadataFile, trio.Event] = {}
-        self._emptied: dict[int, _Emptied] = {}
+        self.emptied = EmptiedFiles(self._queue, unsent, nursery)
+        self._saved = SavedTexts(volume, reach, unsent)
 
     # --- Metadata files
 
@@ -123,29 +115,6 @@ class Writeback:
             await self._volume.notices.wait_told()
             number = attempt.failure.errno
             raise pyfuse3.FUSEError(errno_in_rename(number) if renames else number)
-
-    async def keep_emptied(
-        self, node: Node, file: MetadataFile, buffer: Buffer, base: bytes
-    ) -> None:
-        """Have the journal know that a file was emptied, if the mount ends before that is sent.
-
-        Until `save_later` or `let_go_emptied` is called.
-        """
-        former = self._emptied.get(id(buffer))
-        if former is not None and former.version == buffer.version:
-            return
-        begun = self._emptied[id(buffer)] = _Emptied(buffer, buffer.version)
-        begun.number = await self._queue.keep_content(node, file, buffer, base)
-        if former is not None:
-            await self._unsent.let_go(former.number)
-        if self._emptied.get(id(buffer)) is not begun:  # it has been written meanwhile
-            await self._unsent.let_go(begun.number)
-
-    def let_go_emptied(self, buffer: Buffer) -> None:
-        """Note that a file that was emptied is something else by now."""
-        emptied = self._emptied.pop(id(buffer), None)
-        if emptied is not None and emptied.number is not None:
-            self._nursery.start_soon(self._unsent.let_go, emptied.number)
 
     def save_later(self, node: Node, file: MetadataFile, base: bytes) -> None:
         """Send a file that nobody waits for, unless it changes within half a second."""
@@ -263,9 +232,8 @@ class Writeback:
         first, kept = file.buffer, None
         version = -1 if first is None else first.version
         if first is not None:
-            await self.keep_emptied(node, file, first, base)
-            emptied = self._emptied.pop(id(first), None)
-            kept = None if emptied is None else emptied.number
+            await self.emptied.keep(node, file, first, base)
+            kept = self.emptied.take(first)
         is_same = False
         for _ in range(_MOST_WAITS):
             await trio.sleep(EMPTY_WAIT_S)
@@ -308,7 +276,7 @@ class Writeback:
 
         def hear(reply: Asset | None, result: EditResult | None = None) -> None:
             attempt.arrived = True
-            self._note_saved(save, reply, tries)
+            self._saved.note(save, reply, tries)
             if result is not None and (otherwise := describe_differs(result)):
                 self._volume.report(f"{node.title}: {save.what}: {otherwise}")
             empties = any(each.key == file.key for each in self._waiting)
@@ -422,52 +390,3 @@ class Writeback:
             attempt.failure = buffer.failure
             return False
         return True
-
-    def _note_saved(self, save: Save, reply: Asset | None, tries: Tries) -> None:
-        """Take over that a file was saved; `reply` is None when there was nothing to send."""
-        node, file = save.node, save.file
-        if reply is not None:
-            self._reach.note_success()
-            # vim puts the old text back after a failed save: nobody has written that.
-            self._volume.shown.note_saved(save.tgid, (node.slot, file.part), save.content)
-        sent = reply is not None
-        there = tries.mine if reply is None else reply.fields
-        staying = tries.list_lacking(there)
-        if not sent and staying:
-            pass  # the text that failed waits as before
-        elif (
-            self._unsent.note_success(node, file.part, save.tgid, was_sent=sent) or sent
-        ) and tries.kept:
-            self._unsent.report_aside(node, file.part, staying)
-            self._unsent.end_tries(node, tries, there, was_sent=sent)
-        self._take_over(save, reply)
-        self._volume.files.tidy(file)
-
-    def _take_over(self, save: Save, reply: Asset | None) -> None:
-        """Make the platform's answer what is shown from now on."""
-        volume, node, part = self._volume, save.node, save.file.part
-        buffer, content, newest = save.buffer, save.content, save.file.buffer
-        if buffer.failure is not None:  # it was late: its time is told after all
-            volume.files.forget_time(node, save.file)
-        written_ns = None if buffer is newest else buffer.mtime_ns
-        if reply is None:
-            buffer.settle(content, save.version, buffer.sent)
-            volume.files.take_time(node, save.file, written_ns)
-            return
-        if build_text(reply.fields, part) != content:
-            volume.spellings.keep(node.slot, part, content)
-        now_there = volume.spellings.text_of(node.slot, part, reply.fields)
-        if (
-            now_there == content
-            and volume.files.find(node, part) is save.file
-            and (buffer is newest or newest is None)
-        ):
-            volume.sizes.note(node.slot, {part: content})
-            if buffer.version == save.version and buffer is newest:
-                volume.sizes.take_kept(node.slot, part)  # the kernel has what was written
-        buffer.settle(content, save.version, now_there)
-        if newest is not None:
-            newest.sent = now_there  # also where another text is being written meanwhile
-        volume.files.take_time(node, save.file, written_ns)
-        volume.apply_reply(node, reply.excerpt, time.monotonic())
-        volume.tell_stale()
