@@ -12,6 +12,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from coexplorer.demo import (
+    releases,
     routes_assets,
     routes_attachments,
     routes_capsules,
@@ -26,6 +27,8 @@ from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.replies import Refusal, answer_refusal
 
 PREFIX = "/api/v1"
+RELEASES_SINCE = (4, 8)
+"""The version that the oldest SDK wants which has these calls."""
 
 
 def build_app(deployment: Deployment) -> Starlette:
@@ -97,7 +100,7 @@ def _list_workplace_routes() -> list[tuple[tuple[int, int], Route]]:
     """Return the calls on capsules, pipelines and computations with their first versions.
 
     What nobody has said is a guess: that those on a capsule's permissions are as old as sharing
-    an asset's.
+    an asset's, and how old releases are.
     """
     calls: list[tuple[tuple[int, int], Route]] = []
     for kind, first, searched in (("capsules", (2, 18), (3, 1)), ("pipelines", (4, 1), (4, 0))):
@@ -109,6 +112,9 @@ def _list_workplace_routes() -> list[tuple[tuple[int, int], Route]]:
             *((first, route) for route in _list_attach_routes(one)),
             (max(first, (3, 9)), Route(f"{one}/app_panel", routes_capsules.get_app_panel)),
             (first, Route(f"{one}/archive", routes_capsules.archive, methods=["PATCH"])),
+            (RELEASES_SINCE, Route(f"{one}/sync", releases.sync, methods=["POST"])),
+            (RELEASES_SINCE, Route(f"{one}/release", releases.release, methods=["POST"])),
+            (RELEASES_SINCE, Route(f"{one}/release/{{job_id}}", releases.get_job)),
             (
                 (4, 3),
                 Route(permissions, routes_permissions.get_capsule_permissions),

@@ -55,6 +55,7 @@ class StoredCapsule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         roles: See `StoredAsset`, as for the next two.
         attached: What is attached to it.
         parameters: Of its app panel, with the default values.
+        released_again: When each release after the first one was made.
     """
 
     id: str
@@ -76,6 +77,19 @@ class StoredCapsule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     attached: tuple[Mounted, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     processes: tuple[Process, ...] = ()
+    released_again: tuple[int, ...] = ()
+
+
+class ReleaseJob(msgspec.Struct, omit_defaults=True):
+    """A release on its way, as a reply has it."""
+
+    job_id: str
+    status: str
+    started: int
+    duration: int | None = None
+    release_capsule: str | None = None
+    release_version: dict[str, int] | None = None
+    error: str | None = None
 
 
 class StoredComputation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

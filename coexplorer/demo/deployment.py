@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from coexplorer.demo.asset import StoredAsset, User
 from coexplorer.demo.auth import SignedIn, SignIn
-from coexplorer.demo.capsule import StoredCapsule, StoredComputation
+from coexplorer.demo.capsule import ReleaseJob, StoredCapsule, StoredComputation
 from coexplorer.demo.dialects import LATER_TYPES, VERSIONS, Dialect, build_object
 from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.hooks import Hooks
@@ -65,6 +65,8 @@ class Deployment:
         self.admins = ADMINS
         self.guesses = Guesses()
         self.metadata_fields: Sequence[SchemaField] = FIELDS
+        self.releases: dict[tuple[str, str], ReleaseJob] = {}
+        """By capsule and job; they end with the server."""
         self._jobs: set[asyncio.Task[None]] = set()
 
     def describe(self, asset: StoredAsset, *, created: bool = False) -> dict[str, object]:

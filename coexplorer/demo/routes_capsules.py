@@ -22,6 +22,7 @@ from coexplorer.demo.deployment import (
     sign_in,
 )
 from coexplorer.demo.dialects import OWNER_EMAIL_SINCE, Dialect
+from coexplorer.demo.releases import list_versions
 from coexplorer.demo.replies import Refusal, build_reply
 from coexplorer.demo.routes_attachments import find_living
 from coexplorer.demo.routes_computations import describe_computation
@@ -177,9 +178,8 @@ def describe_capsule(deployment: Deployment, capsule: StoredCapsule) -> dict[str
         published = capsule.status == "release"
         wire["status"] = "published" if published else "non-published"
         wire["keywords"] = wire.pop("tags")
-    if capsule.status == "release":
-        version = {"major_version": 1, "minor_version": 0, "release_time": capsule.created}
-        wire["versions"] = [version]
+    if versions := list_versions(capsule):
+        wire["versions"] = versions
     return wire
 
 

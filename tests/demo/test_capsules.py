@@ -11,7 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from codeocean import CodeOcean
-from codeocean.capsule import Capsules, CapsuleSearchParams, CapsuleSortBy, CapsuleStatus
+from codeocean.capsule import (
+    CapsuleReleaseValidationIssues,
+    Capsules,
+    CapsuleSearchParams,
+    CapsuleSortBy,
+    CapsuleStatus,
+)
 from codeocean.computation import (
     Computations,
     ComputationState,
@@ -61,11 +67,7 @@ from tests.support.server import (
 
 PLACES = ("capsules", "pipelines", "computations")
 IDS = dict(zip(PLACES, (MY_CAPSULE, MY_PIPELINE, SESSION), strict=True))
-NOT_OF_ASSETS = {
-    *("release_capsule", "release_pipeline", "get_release_job", "wait_until_release_completed"),
-    *("sync_capsule", "sync_pipeline", "wait_until_completed"),
-}
-"""Releases and Git are not here; the last only waits."""
+ONLY_WAITS = {"wait_until_completed"}
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_every_call_of_the_sdk_is_judged_here(kind: type, of: str) -> None:
     calls = {name for name, _ in inspect.getmembers(kind, inspect.isfunction)}
     text = Path(__file__).read_text("utf-8")
     judged = set(re.findall(rf"sdk\.{of}\.(\w+)\(", text)) | set(re.findall(r"part\.(\w+)\(", text))
-    assert {name for name in calls if not name.startswith("_")} - NOT_OF_ASSETS <= judged
+    assert {name for name in calls if not name.startswith("_")} - ONLY_WAITS <= judged
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -448,3 +450,55 @@ def test_sample_institute_is_consistent() -> None:
     named = {each.name: each.id for each in few}
     assert named.items() <= {each.name: each.id for each in capsules}.items()
     assert all(run.created <= CLOCK for run in runs)
+
+
+def test_what_was_released_is_released_again(server: DemoServer, sdk: CodeOcean) -> None:
+    workshop = server.store.workshop
+    with pytest.raises(Error) as raised:
+        sdk.capsules.release_capsule(RELEASED_CAPSULE)
+    assert raised.value.status_code == 403
+    issues = CapsuleReleaseValidationIssues.from_dict(raised.value.data)
+    assert issues == CapsuleReleaseValidationIssues(missing_reproducible_run=True)
+    run = workshop.find_computation(FINISHED)
+    assert run is not None
+    workshop.insert(computations=[replace(run, id="run-released", capsule=RELEASED_CAPSULE)])
+    job = sdk.capsules.release_capsule(RELEASED_CAPSULE)
+    assert sdk.capsules.get_release_job(RELEASED_CAPSULE, job.job_id).job_id == job.job_id
+    done = sdk.capsules.wait_until_release_completed(RELEASED_CAPSULE, job)
+    assert (done.status, done.release_capsule) == ("completed", RELEASED_CAPSULE)
+    assert done.release_version is not None
+    assert done.release_version.major_version == 2
+    capsule = sdk.capsules.get_capsule(RELEASED_CAPSULE)
+    assert [each.major_version for each in capsule.versions or ()] == [1, 2]
+
+
+def test_a_pipeline_needs_released_capsules(server: DemoServer, sdk: CodeOcean) -> None:
+    workshop = server.store.workshop
+    with pytest.raises(Error) as raised:
+        sdk.pipelines.release_pipeline(MY_PIPELINE)
+    assert raised.value.status_code == 400
+    run = workshop.find_computation(FINISHED)
+    assert run is not None
+    workshop.insert(computations=[replace(run, id="run-pipeline", capsule=MY_PIPELINE)])
+    workshop.update_capsule(MY_PIPELINE, status="release")
+    with pytest.raises(Error) as raised:
+        sdk.pipelines.release_pipeline(MY_PIPELINE)
+    issues = CapsuleReleaseValidationIssues.from_dict(raised.value.data)
+    assert issues == CapsuleReleaseValidationIssues(unreleased_pipeline_capsules=True)
+    workshop.update_capsule(MY_CAPSULE, status="release")
+    job = sdk.pipelines.release_pipeline(MY_PIPELINE)
+    done = sdk.pipelines.wait_until_release_completed(MY_PIPELINE, job)
+    assert sdk.pipelines.get_release_job(MY_PIPELINE, job.job_id) == done
+    with pytest.raises(Error) as raised:
+        sdk.pipelines.get_release_job(MY_PIPELINE, "no-such-job")
+    assert raised.value.status_code == 404
+
+
+def test_sync_and_release_are_for_who_may_change_it(sdk: CodeOcean) -> None:
+    assert sdk.capsules.sync_capsule(MY_CAPSULE).pulled == 0
+    assert sdk.pipelines.sync_pipeline(MY_PIPELINE).pushed == 0
+    assert not sdk.capsules.sync_capsule(EDITED_CAPSULE).new_branch
+    for call in (sdk.capsules.sync_capsule, sdk.capsules.release_capsule):
+        with pytest.raises(Error) as raised:
+            call(VIEWED_CAPSULE)
+        assert raised.value.status_code == 403
