@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from coexplorer.errors import QueryError
 from coexplorer.query.compare import ANYTHING, OPERATORS
@@ -71,6 +72,21 @@ def unknown_field(name: str, start: int, end: int) -> QueryError:
         start=start,
         end=end,
         hint=f'{hint}custom metadata is searched with its key in quotes, "{name}":…',
+    )
+
+
+OF_WORKPLACES: Final = ("attached", "detached", "mounted")
+"""What people ask an asset's state for, and what only capsules, pipelines and workstations know."""
+
+
+def no_search(told: str, piece: Piece) -> QueryError:
+    """Say that no search knows what is attached, and what does."""
+    return QueryError(
+        told,
+        start=piece.start,
+        end=piece.end,
+        hint="no search knows what is attached: coexplorer attached lists it for one workplace,"
+        " and coexplorer uses says which ones use an asset",
     )
 
 

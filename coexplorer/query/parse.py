@@ -19,12 +19,14 @@ from coexplorer.query.fields import (
 from coexplorer.query.format import format_text
 from coexplorer.query.ids import find_whole
 from coexplorer.query.mistakes import (
+    OF_WORKPLACES,
     backward,
     below_all,
     expected,
     hint_at_time,
     no_id,
     no_pattern,
+    no_search,
     no_such,
     no_text,
     no_type,
@@ -389,8 +391,10 @@ class _TermReader:
         names = tuple(name for name, _ in FLAGS)
         name = piece.text.lower()
         if name not in names:
-            nearest = find_nearest(name, names)
-            raise no_such(f"is: no property {piece.text!r}", piece, nearest, names)
+            told = f"is: no property {piece.text!r}"
+            if name in OF_WORKPLACES:
+                raise no_search(told, piece)
+            raise no_such(told, piece, find_nearest(name, names), names)
         if name == "any" and negated:
             raise QueryError(
                 "is:any can't be negated",

@@ -139,6 +139,7 @@ def test_archived_assets_take_part_only_when_asked_for(text: str, asks: bool) ->
         ("created:=-30d", "=-30d", "created: expected a date"),
         ("a nmae:x", "nmae", "there is no field nmae"),
         ("is:favourite", "favourite", "is: no property 'favourite'"),
+        ("is:attached", "attached", "is: no property 'attached'"),
         ("-is:any", "-is:any", "is:any can't be negated"),
         ("state:broken", "broken", "state: there is no state 'broken'"),
         ("type:datset", "datset", "type: there is no type 'datset'"),
