@@ -21,8 +21,8 @@ from coexplorer.catalog.migrations import VERSION
 from coexplorer.catalog.preparing import (
     companions,
     connect,
+    damage_flag,
     find_version,
-    mark_of_damage,
     prepare,
     set_patience,
 )
@@ -209,7 +209,7 @@ class Connections:
         if is_damage(error):
             hint = "start again: it will be rebuilt from the platform, and no edit is lost"
             try:
-                mark_of_damage(self.path).touch(mode=0o600)
+                damage_flag(self.path).touch(mode=0o600)
             except OSError:  # where nothing can be written, nothing is rebuilt either
                 hint = f"delete {self.path}: it is only a copy of what the platform has"
             return CatalogError(f"the catalog {self.path} is damaged", hint=hint, is_damaged=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from coexplorer.catalog.letters import letters_of
-from coexplorer.catalog.packing import Packer, load_sample, mark_of, unpack
+from coexplorer.catalog.packing import Packer, fingerprint_of, load_sample, unpack
 from coexplorer.catalog.rows import order_of, reduce_labels, storable
 from coexplorer.catalog.schema import FLAGS, TABLES
 from coexplorer.catalog.writing import write_labels
@@ -363,12 +363,12 @@ def _keep_owner_ids(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE person (p INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)")
     connection.execute("ALTER TABLE asset ADD COLUMN person INTEGER")  # NULL: it is not said
     sample = load_sample(connection)
-    mark = mark_of(sample)
+    fingerprint = fingerprint_of(sample)
     last = 0
     while rows := connection.execute(
         "SELECT n, raw FROM content WHERE n > ? ORDER BY n LIMIT ?", (last, _AT_ONCE)
     ).fetchall():
-        owners = [(n, _read_owner(bytes(raw), sample, mark)) for n, raw in rows]
+        owners = [(n, _read_owner(bytes(raw), sample, fingerprint)) for n, raw in rows]
         named = [(n, owner) for n, owner in owners if owner]
         connection.executemany(
             "INSERT OR IGNORE INTO person (id) VALUES (?)", {(owner,) for _, owner in named}
@@ -387,10 +387,10 @@ class _Owned(msgspec.Struct):
 _decode_owned = msgspec.json.Decoder(_Owned).decode
 
 
-def _read_owner(kept: bytes, sample: bytes, mark: bytes) -> str:
+def _read_owner(kept: bytes, sample: bytes, fingerprint: bytes) -> str:
     """Return the owner's id in a platform's object; a sweep reads again what can't be read."""
     try:
-        owner = _decode_owned(unpack(kept, sample, mark)).owner
+        owner = _decode_owned(unpack(kept, sample, fingerprint)).owner
     except (ValueError, msgspec.DecodeError):
         return ""
     return storable(owner).lower() if isinstance(owner, str) else ""

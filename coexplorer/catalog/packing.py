@@ -46,14 +46,14 @@ class Packer:
         self._ready = None
         if sample:
             self._ready = zlib.compressobj(_LEVEL, wbits=_WINDOW, zdict=sample)
-        self._mark = mark_of(sample)
+        self._fingerprint = fingerprint_of(sample)
 
     def pack(self, raw: bytes) -> bytes:
         """Return an object as it is kept; as it came where there is no sample yet."""
         if self._ready is None:
             return raw
         packer = self._ready.copy()
-        return self._mark + packer.compress(raw) + packer.flush()
+        return self._fingerprint + packer.compress(raw) + packer.flush()
 
 
 def build_sample(objects: Sequence[bytes]) -> bytes:
@@ -68,25 +68,25 @@ def load_sample(connection: sqlite3.Connection) -> bytes:
     return bytes(row[0]) if row else b""
 
 
-def mark_of(sample: bytes) -> bytes:
+def fingerprint_of(sample: bytes) -> bytes:
     """Return what objects begin with that were packed with a sample (pure)."""
     return _PACKED + zlib.crc32(sample).to_bytes(4, "big")[: _MARK_BYTES - 1]
 
 
-def unpack(kept: bytes, sample: bytes, mark: bytes) -> bytes:
+def unpack(kept: bytes, sample: bytes, fingerprint: bytes) -> bytes:
     """Return an object as it came (pure).
 
     Args:
         kept: From `Packer.pack`.
         sample: What it was packed with, if it is.
-        mark: The sample's, from `mark_of`.
+        fingerprint: The sample's, from `fingerprint_of`.
 
     Raises:
         ValueError: It was packed with another sample, or is damaged.
     """
     if not kept.startswith(_PACKED):
         return kept
-    if not kept.startswith(mark):
+    if not kept.startswith(fingerprint):
         raise ValueError("it was packed with another sample")
     unpacker = zlib.decompressobj(_WINDOW, sample)
     try:

@@ -80,7 +80,7 @@ def prepare(path: Path) -> bool:
     """
     ensure_lockable(path)
     with _one_at_a_time(path) as beat:
-        is_damaged = mark_of_damage(path).exists()
+        is_damaged = damage_flag(path).exists()
         if is_damaged:
             _remove(path)
         try:
@@ -95,7 +95,7 @@ def prepare(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    for each in (path, *companions(path), mark_of_damage(path)):
+    for each in (path, *companions(path), damage_flag(path)):
         each.unlink(missing_ok=True)
 
 
@@ -167,7 +167,7 @@ def find_version(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def mark_of_damage(path: Path) -> Path:
+def damage_flag(path: Path) -> Path:
     """Return the file that says: damaged, rebuild at the next start."""
     return path.with_name(path.name + ".damaged")
 

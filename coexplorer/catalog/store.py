@@ -19,7 +19,7 @@ from coexplorer.catalog import statistics, sweeps, writing
 from coexplorer.catalog.connections import Connections
 from coexplorer.catalog.executor import Sets
 from coexplorer.catalog.number_sets import read_change
-from coexplorer.catalog.packing import SAMPLE_NUMBER, mark_of, unpack
+from coexplorer.catalog.packing import SAMPLE_NUMBER, fingerprint_of, unpack
 from coexplorer.catalog.rows import ROW_COLUMNS, build_row
 from coexplorer.catalog.sweeps import SyncState
 from coexplorer.catalog.writing import Flag
@@ -35,7 +35,7 @@ from coexplorer.models import (
     Row,
     Stats,
 )
-from coexplorer.query import Query, asks_typed, fit_schema, fold
+from coexplorer.query import Query, apply_types, asks_typed, fold
 
 _RECORD = (
     "SELECT raw, archived, favorite, mine, shared, fetched_at"
@@ -62,7 +62,7 @@ class Catalog:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._sets = Sets()
-        self._sample = (b"", mark_of(b""))
+        self._sample = (b"", fingerprint_of(b""))
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -160,7 +160,7 @@ class Catalog:
         if not asks_typed(query) or (noted := self.metadata_schema()) is None:
             return query
         schema = _decode_schema(noted[0])
-        return query if schema is None else fit_schema(query, schema.fields)
+        return query if schema is None else apply_types(query, schema.fields)
 
     # --- Single assets
 
@@ -209,7 +209,7 @@ class Catalog:
         except ValueError:
             row = self._connections.fetch_one(_SAMPLE, (SAMPLE_NUMBER,))
             sample = row[0] if row else b""
-            self._sample = (sample, mark_of(sample))
+            self._sample = (sample, fingerprint_of(sample))
             return unpack(kept, *self._sample)
 
     def rows(self, ids: Sequence[AssetId]) -> list[Row]:

@@ -416,7 +416,7 @@ class Context:
         self.bus.publish(RowsChanged((asset.id,)))
         return kept or record
 
-    async def mark(self, asset_ids: Sequence[AssetId], membership: Membership) -> None:
+    async def set_membership(self, asset_ids: Sequence[AssetId], membership: Membership) -> None:
         """Let the catalog know what the object itself does not say, e.g. that it is archived."""
         try:
             await self.run(

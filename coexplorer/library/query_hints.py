@@ -22,8 +22,8 @@ from coexplorer.query import (
     Match,
     Query,
     Term,
+    apply_types,
     asks_typed,
-    fit_schema,
     fold,
     format_term,
     interval,
@@ -180,7 +180,7 @@ def _judge_value(
         is_read = parse_number(term.text) is not None
     else:
         asked = msgspec.structs.replace(term, negated=False)
-        meant = fit_schema(Query((asked,)), schema.fields).terms[0]
+        meant = apply_types(Query((asked,)), schema.fields).terms[0]
         is_read = not isinstance(meant, Match) or number_span(meant, now) is not None
     if is_read:
         return None

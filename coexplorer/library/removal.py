@@ -59,8 +59,8 @@ class Removal:
             if not was_so:
                 await self._checks.confirm_archived(asset, archived=archived)
         attempt.sent = False
-        marks = Membership(archived=archived)
-        attempt.update_catalog = partial(context.mark, [entry.asset_id], marks)
+        known = Membership(archived=archived)
+        attempt.update_catalog = partial(context.set_membership, [entry.asset_id], known)
         return build_result(entry, State.UNCHANGED if was_so else State.APPLIED, asset.name)
 
     async def delete(self, attempt: Attempt) -> EditResult:

@@ -226,7 +226,7 @@ async def _settle(context: Context, entry: Entry) -> None:
         await note_settled(context, entry, state, seen=now is not None)
     else:
         archived = await find_archived(client, theirs)
-        await context.mark([entry.asset_id], Membership(archived=archived))
+        await context.set_membership([entry.asset_id], Membership(archived=archived))
         arrived = archived is (entry.action is Action.ARCHIVE)
         await note_settled(context, entry, State.APPLIED if arrived else State.UNSENT)
 

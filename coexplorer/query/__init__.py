@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         Term,
         Word,
     )
-    from coexplorer.query.typed import asks_typed, fit_schema
+    from coexplorer.query.typed import apply_types, asks_typed
     from coexplorer.query.values import Interval, format_size, interval, number_span, parse_size
 
 __all__ = [
@@ -66,11 +66,11 @@ __all__ = [
     "Term",
     "ValueKind",
     "Word",
+    "apply_types",
     "asks_typed",
     "complete_at",
     "find_field",
     "find_key_at",
-    "fit_schema",
     "fold",
     "format_query",
     "format_size",
@@ -118,7 +118,7 @@ _ROOMS = {
         ),
         "tree",
     ),
-    **dict.fromkeys(("asks_typed", "fit_schema"), "typed"),
+    **dict.fromkeys(("asks_typed", "apply_types"), "typed"),
     **dict.fromkeys(("Interval", "format_size", "interval", "number_span", "parse_size"), "values"),
 }
 

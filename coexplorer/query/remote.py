@@ -22,7 +22,7 @@ from coexplorer.query.ids import find_beginning
 from coexplorer.query.matching import group_terms
 from coexplorer.query.scan import is_bare, quote
 from coexplorer.query.tree import AllTags, Compare, Flag, Match, Query, SortKey, Term, Word
-from coexplorer.query.typed import fit_schema
+from coexplorer.query.typed import apply_types
 from coexplorer.query.values import Interval, interval, number_span
 
 _FIELDS = frozenset({"name", "tag", "run_script", "commit_id"})
@@ -99,7 +99,7 @@ def platform_part(
         now: Epoch seconds that relative dates count back from.
         plain: Send nothing that only some platforms understand: they answer 400 to it.
     """
-    query = fit_schema(query, fields)
+    query = apply_types(query, fields)
     request, rest, lists = _read_flags(query, plain=plain)
     schema = {fold(field.name): field for field in fields}
     words: list[str] = []

@@ -28,7 +28,7 @@ def asks_typed(query: Query) -> bool:
     return any(isinstance(term, Match | Compare) and term.custom for term in query.terms)
 
 
-def fit_schema(query: Query, fields: Sequence[MetadataField]) -> Query:
+def apply_types(query: Query, fields: Sequence[MetadataField]) -> Query:
     """Return what a query means, given the schema.
 
     Args:

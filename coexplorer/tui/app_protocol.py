@@ -19,7 +19,7 @@ class AppProtocol(Protocol):
 
     keymap: Keymap
     memory: Memory
-    marks_pastes: bool | None
+    brackets_pastes: bool | None
     """Whether the terminal puts brackets around what is pasted; None while that is not known."""
 
     @property

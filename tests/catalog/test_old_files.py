@@ -19,7 +19,7 @@ import pytest
 
 from coexplorer.catalog import Catalog
 from coexplorer.catalog.migrations import VERSION
-from coexplorer.catalog.packing import load_sample, mark_of, unpack
+from coexplorer.catalog.packing import fingerprint_of, load_sample, unpack
 from coexplorer.models import Record, is_asset_id
 from coexplorer.query import parse_query
 from tests.support.naive_search import find_naively, make_records
@@ -127,7 +127,9 @@ def read_objects(path: Path) -> dict[str, bytes]:
     with closing(sqlite3.connect(path)) as connection:
         sample = load_sample(connection)
         kept = connection.execute("SELECT id, raw FROM content JOIN asset USING (n)").fetchall()
-    return {one: unpack(raw, sample, mark_of(sample)) for one, raw in kept if is_asset_id(one)}
+    return {
+        one: unpack(raw, sample, fingerprint_of(sample)) for one, raw in kept if is_asset_id(one)
+    }
 
 
 @pytest.mark.parametrize("version", VERSIONS)

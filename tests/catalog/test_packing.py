@@ -9,7 +9,13 @@ import pytest
 
 from coexplorer.assets import parse_asset
 from coexplorer.catalog import Catalog
-from coexplorer.catalog.packing import SAMPLE_NUMBER, build_sample, load_sample, mark_of, unpack
+from coexplorer.catalog.packing import (
+    SAMPLE_NUMBER,
+    build_sample,
+    fingerprint_of,
+    load_sample,
+    unpack,
+)
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId, Membership, Record
 from tests.support.naive_search import make_records
@@ -94,7 +100,7 @@ def test_a_sample_is_from_everywhere_and_bounded() -> None:
     assert 8_000 < len(sample) <= 32 * 1024
     assert b"00000" in sample
     assert b"009" in sample
-    assert unpack(b'{"a":1}', sample, mark_of(sample)) == b'{"a":1}'
+    assert unpack(b'{"a":1}', sample, fingerprint_of(sample)) == b'{"a":1}'
 
 
 def test_nothing_is_sampled_twice(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from coexplorer.models import (
     SearchRequest,
     SortField,
 )
-from coexplorer.query import fit_schema, format_query, format_term, parse_query, platform_part
+from coexplorer.query import apply_types, format_query, format_term, parse_query, platform_part
 
 LONG = "ecephys_655019_2023-04-03"
 WHOLE = "8b4c01de-0000-4000-8000-000000000000"
@@ -124,7 +124,7 @@ def test_what_the_platform_does_not_understand_is_left_to_be_judged(
 def test_custom_metadata_is_asked_for_as_the_schema_has_it(text: str, asked: SearchRequest) -> None:
     part = platform_part(parse_query(text), SCHEMA, NOW)
     assert part.request == asked
-    assert part.rest == fit_schema(parse_query(text), SCHEMA)
+    assert part.rest == apply_types(parse_query(text), SCHEMA)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from coexplorer.models import MetadataField
-from coexplorer.query import fit_schema, format_query, interval, parse_query
+from coexplorer.query import apply_types, format_query, interval, parse_query
 from coexplorer.query.tree import Compare
 
 SCHEMA = (
@@ -40,13 +40,13 @@ SCHEMA = (
     ],
 )
 def test_a_bare_number_is_what_its_key_holds(text: str, meant: str) -> None:
-    found = fit_schema(parse_query(text), SCHEMA)
+    found = apply_types(parse_query(text), SCHEMA)
     assert format_query(found) == meant
     assert parse_query(meant) == found
 
 
 def test_years_stay_alternatives_of_each_other() -> None:
-    found = fit_schema(parse_query('"session date":2023 "session date":2024-05'), SCHEMA)
+    found = apply_types(parse_query('"session date":2023 "session date":2024-05'), SCHEMA)
     texts = [f"2023-{month:02}" for month in range(1, 13)]
     assert found == parse_query(" ".join(f'"session date":{text}' for text in [*texts, "2024-05"]))
 
@@ -54,7 +54,7 @@ def test_years_stay_alternatives_of_each_other() -> None:
 @pytest.mark.parametrize("op", ["<", "<=", ">", ">=", ".."])
 def test_a_year_is_the_span_that_it_is_for_created(op: str) -> None:
     value = "2023..2024" if op == ".." else f"{op}2024"
-    (term,) = fit_schema(parse_query(f'"session date":{value}'), SCHEMA).terms
+    (term,) = apply_types(parse_query(f'"session date":{value}'), SCHEMA).terms
     (known,) = parse_query(f"created:{value}").terms
     assert isinstance(term, Compare)
     assert isinstance(known, Compare)

@@ -54,7 +54,7 @@ def open_program(server: DemoServer, *, columns: int = 120, rows: int = 36, **en
 
 
 @only_with_the_layer
-def test_a_terminal_that_marks_pastes_is_asked_and_then_believed(server: DemoServer) -> None:
+def test_a_terminal_that_brackets_pastes_is_asked_and_then_believed(server: DemoServer) -> None:
     with open_program(server) as session:
         session.wait_for("open data")
         session.wait_for("synced")

@@ -254,7 +254,7 @@ async def test_where_pastes_are_marked_all_else_is_keys(
     async with running_app(server, settings) as app:
         await app.press("j")
         app.send(answer)
-        await app.until(lambda: app.app.marks_pastes, "known")
+        await app.until(lambda: app.app.brackets_pastes, "known")
         await app.until(lambda: app.app.screen.focused is app.main.rows, "the list")
         await app.press("g")
         app.send(b"r one\rjr\x15two words\rj")
@@ -270,7 +270,7 @@ async def test_a_tab_typed_ahead_of_its_choices_lets_go_of_the_keys(
 ) -> None:
     async with running_app(server, settings) as app:
         app.send(b"\x1b[?2004;1$y")
-        await app.until(lambda: app.app.marks_pastes, "known")
+        await app.until(lambda: app.app.brackets_pastes, "known")
         app.burst(keys)
         await app.until(lambda: getattr(app.app.focused, "takes_keys", False), "a field")
         await app.until(lambda: not app.main.keys_wait, "keys go on")
@@ -372,7 +372,7 @@ async def test_no_letter_of_what_was_typed_for_something_else_answers_a_question
 ) -> None:
     async with running_app(server, settings) as app:
         app.send(b"\x1b[?2004;1$y")
-        await app.until(lambda: app.app.marks_pastes, "known")
+        await app.until(lambda: app.app.brackets_pastes, "known")
         await app.press("r")
         await app.until(lambda: app.main.state.editing is not None, "the fields")
         await app.type("_Q")

@@ -32,11 +32,11 @@ class StaleNames:
         names, self._names = self._names, []
         return names
 
-    def mark(self, parent: int, name: bytes, inode: Inode | None) -> None:
+    def note(self, parent: int, name: bytes, inode: Inode | None) -> None:
         """Note that a name in a directory meant `inode`, and means something else now."""
         if self.is_watched:
             self._names.append(Stale(Inode(parent), name, inode))
 
-    def mark_link(self, parent: int, node: Node, view: int | None) -> None:
+    def note_link(self, parent: int, node: Node, view: int | None) -> None:
         """Do the same for a link to an asset that was in `view`, or is about to be."""
-        self.mark(parent, node.file_name, None if view is None else link_inode(view, node.slot))
+        self.note(parent, node.file_name, None if view is None else link_inode(view, node.slot))

@@ -64,15 +64,15 @@ class TagFolders:
         for tag in former.difference(tags):
             folder = self._tags[tag]
             folder.members.discard(node)
-            self._stale.mark_link(view_inode(folder.view), node, folder.view)
+            self._stale.note_link(view_inode(folder.view), node, folder.view)
             if not folder.members and not folder.made:
-                self._stale.mark(Place.TAGS, folder.file_name, view_inode(folder.view))
+                self._stale.note(Place.TAGS, folder.file_name, view_inode(folder.view))
         for tag in frozenset(tags).difference(former):
             folder = self.ensure(tag)
             if not folder.members and not folder.made:
-                self._stale.mark(Place.TAGS, folder.file_name, None)
+                self._stale.note(Place.TAGS, folder.file_name, None)
             folder.members.add(node)
-            self._stale.mark_link(view_inode(folder.view), node, None)
+            self._stale.note_link(view_inode(folder.view), node, None)
         node.tags = tags
 
     def ensure(self, tag: str) -> TagFolder:
@@ -92,7 +92,7 @@ class TagFolders:
     def remove_made(self, folder: TagFolder) -> None:
         """Take an empty tag folder away again that was made here."""
         folder.made = False
-        self._stale.mark(Place.TAGS, folder.file_name, view_inode(folder.view))
+        self._stale.note(Place.TAGS, folder.file_name, view_inode(folder.view))
         if not folder.members:
             del self._tags[folder.tag]
             del self._tag_names[folder.file_name]
@@ -102,8 +102,8 @@ class TagFolders:
         """Count the empty tag folders that were made here."""
         return sum(folder.made and not folder.members for folder in self._tags.values())
 
-    def mark(self, node: Node, *, is_coming: bool) -> None:
+    def note_links(self, node: Node, *, is_coming: bool) -> None:
         """Note that an asset's links are gone from its tags' folders, or there under a new name."""
         for tag in node.tags:
             view = self._tags[tag].view
-            self._stale.mark_link(view_inode(view), node, None if is_coming else view)
+            self._stale.note_link(view_inode(view), node, None if is_coming else view)

@@ -111,7 +111,7 @@ class Tree:
         """Let a former name go at once: a rename was asked for, so the old name must be gone."""
         if self._aliases.pop(name, None) is not None:
             for place in (Place.ALL, Place.ARCHIVED):
-                self._stale.mark(place, name, None)
+                self._stale.note(place, name, None)
 
     def touch_aliases(self, node: Node, now: float) -> None:
         """Note that a former name of an asset was followed."""
@@ -210,7 +210,7 @@ class Tree:
             if now - alias.used > ALIAS_LIFE_S:
                 del self._aliases[name]
                 for place in (Place.ALL, Place.ARCHIVED):
-                    self._stale.mark(place, name, link_inode(ALIAS_VIEW, alias.node.slot))
+                    self._stale.note(place, name, link_inode(ALIAS_VIEW, alias.node.slot))
 
     def take_stale(self) -> list[Stale]:
         """Return the names that changed their meaning since the last call."""
@@ -232,7 +232,7 @@ class Tree:
             wanted = self._free_name(known.name, known.id, 0.0)
         node.file_name = wanted
         self.folders[node.folder][wanted] = node
-        self._mark_views(node, None)
+        self._note_views(node, None)
         self.tags.set(node, known.tags)
         return node
 
@@ -248,27 +248,27 @@ class Tree:
 
     def _leave(self, node: Node) -> None:
         self.tags.set(node, ())
-        self._mark_views(node, node.inode)
+        self._note_views(node, node.inode)
         del self.folders[node.folder][node.file_name]
 
     def _set_flags(self, node: Node, flags: AssetFlag) -> None:
-        self._mark_views(node, node.inode)
+        self._note_views(node, node.inode)
         del self.folders[node.folder][node.file_name]
         node.flags = flags
         self.folders[node.folder][node.file_name] = node
-        self._mark_views(node, None)
+        self._note_views(node, None)
 
     def _rename(self, node: Node, file_name: bytes, now: float, *, alias: bool) -> None:
-        self._mark_views(node, node.inode)
-        self.tags.mark(node, is_coming=False)
+        self._note_views(node, node.inode)
+        self.tags.note_links(node, is_coming=False)
         del self.folders[node.folder][node.file_name]
         if alias:
             self._aliases[node.file_name] = _Alias(node, now)
         self._aliases.pop(file_name, None)
         node.file_name = file_name
         self.folders[node.folder][file_name] = node
-        self._mark_views(node, None)
-        self.tags.mark(node, is_coming=True)
+        self._note_views(node, None)
+        self.tags.note_links(node, is_coming=True)
 
     def _free_name(self, name: str, asset_id: AssetId, now: float) -> bytes:
         def is_taken(file_name: str) -> bool:
@@ -279,17 +279,17 @@ class Tree:
 
         return names.choose_file_name(name, asset_id, is_taken).encode()
 
-    def _mark_views(self, node: Node, inode: Inode | None) -> None:
+    def _note_views(self, node: Node, inode: Inode | None) -> None:
         """Mark an asset's name in its folder and in the views that its flags put it in."""
         if not self._stale.is_watched:
             return
-        self._stale.mark(node.folder, node.file_name, inode)
+        self._stale.note(node.folder, node.file_name, inode)
         bits = int(node.flags)
         for place, flag_bits, view in _FLAG_BITS:
             if bits & flag_bits:
-                self._stale.mark_link(place, node, None if inode is None else view)
+                self._stale.note_link(place, node, None if inode is None else view)
         link = link_inode(BY_ID_VIEW, node.slot)
-        self._stale.mark(Place.BY_ID, node.id.encode(), link if inode is not None else None)
+        self._stale.note(Place.BY_ID, node.id.encode(), link if inode is not None else None)
 
 
 def _fits(file_name: bytes, name: str, asset_id: AssetId) -> bool:

@@ -116,7 +116,7 @@ class SharingFiles:
         text = (_HELP + format_sharing(sharing)).encode()
         failed = self.failures.find(node)
         if failed is not None and failed.text is not None:
-            text = _mark(failed.text)
+            text = _tell_unsaved(failed.text)
         inode = asset_inode(node.number, Part.SHARING)
         self._volume.fetched.note(inode, text, trio.current_time(), time.time_ns())
         return text
@@ -234,7 +234,7 @@ def _no_reply() -> Unreachable:
     )
 
 
-def _mark(text: bytes) -> bytes:
+def _tell_unsaved(text: bytes) -> bytes:
     """Say of a text that it was not saved: at its end, so that each line keeps its number."""
     end = b"" if text.endswith(b"\n") else b"\n"
     return text + end + _NOT_SAVED.encode()

@@ -151,7 +151,7 @@ class CommandScreen(TerminalScreen[Result]):
         if burst is not None and burst.dropped:
             self._dropped_at = event.time
             return True
-        if self.coexplorer.marks_pastes:
+        if self.coexplorer.brackets_pastes:
             return False
         if not typing:
             return self._drop_words(event, burst)

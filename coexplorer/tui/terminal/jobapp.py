@@ -15,7 +15,7 @@ from textual.app import App
 from coexplorer.tui import opening
 from coexplorer.tui.terminal import jobs
 from coexplorer.tui.terminal.driver import QuietDriver
-from coexplorer.tui.terminal.reading import PastesMarked
+from coexplorer.tui.terminal.reading import PastesBracketed
 
 _Result = TypeVar("_Result")
 _LONGEST_END_S = 0.1
@@ -27,8 +27,8 @@ class JobApp(App[_Result], Generic[_Result]):
 
     Attributes:
         ended_by: The signal that ended the app, if one did.
-        marks_pastes: Whether the terminal puts brackets around what is pasted; None while that is
-            not known.
+        brackets_pastes: Whether the terminal puts brackets around what is pasted; None while that
+            is not known.
         alt_keys: Keys with Alt that do something; any other one counts as Esc and the key.
         keys_typed: How many keys and pastes have come.
         typed_at: When the last one came, by the monotonic clock.
@@ -43,15 +43,15 @@ class JobApp(App[_Result], Generic[_Result]):
         self._leaving = False
         self._work: set[asyncio.Task[Any]] = set()
         self.ended_by: int | None = None
-        self.marks_pastes: bool | None = None
+        self.brackets_pastes: bool | None = None
         self.keys_typed = 0
         self.typed_at = float("-inf")
 
-    def on_pastes_marked(self, event: PastesMarked) -> None:
+    def on_pastes_bracketed(self, event: PastesBracketed) -> None:
         """Note it: what the terminal says of the mode counts more than its name."""
         event.stop()
-        if event.said or self.marks_pastes is None:
-            self.marks_pastes = event.marked
+        if event.said or self.brackets_pastes is None:
+            self.brackets_pastes = event.bracketed
 
     async def run_async(self, **how: Any) -> _Result | None:
         """Run as a job of a shell: signals end, stop and resume the app between two messages."""
@@ -162,7 +162,7 @@ class JobApp(App[_Result], Generic[_Result]):
         if typed and event.time < self._resumed_at:
             return
         if typed and isinstance(event, events.Paste):
-            self.marks_pastes = True
+            self.brackets_pastes = True
         if typed and isinstance(event, events.Key | events.Paste):
             self.keys_typed += 1
             self.typed_at = event.time

@@ -27,16 +27,16 @@ _LOOKS_FOR_ESC = 2
 """Looks in vain, until ESC is the key."""
 
 
-class PastesMarked(Message):
+class PastesBracketed(Message):
     """The terminal told whether it puts brackets around what is pasted.
 
     Attributes:
-        marked: Whether it does: what comes without them is keys.
+        bracketed: Whether it does: what comes without them is keys.
         said: Whether it said so of this mode; otherwise its name tells.
     """
 
-    def __init__(self, *, marked: bool, said: bool) -> None:
-        self.marked = marked
+    def __init__(self, *, bracketed: bool, said: bool) -> None:
+        self.bracketed = bracketed
         self.said = said
         super().__init__()
 
@@ -116,9 +116,9 @@ class InputReader:
 
     def _read_sequence(self, text: str) -> Iterator[Message]:
         if (mode := _MODE.fullmatch(text)) is not None:
-            yield PastesMarked(marked=mode[1] in "123", said=True)
+            yield PastesBracketed(bracketed=mode[1] in "123", said=True)
         elif (identity := _IDENTITY.fullmatch(text)) is not None:
-            yield PastesMarked(marked=identity[1] != _NO_BRACKETS, said=False)
+            yield PastesBracketed(bracketed=identity[1] != _NO_BRACKETS, said=False)
         elif text[1] not in "]P" and len(text) <= _LONGEST:
             messages = list(self._parser.feed(text))
             if text.endswith("~"):

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import events
 
-from coexplorer.tui.terminal.reading import InputReader, PastesMarked
+from coexplorer.tui.terminal.reading import InputReader, PastesBracketed
 from coexplorer.tui.terminal.splitting import BEGIN, END, MOST_KEPT, InputSplitter, Kind
 
 TEXTS = st.text(st.sampled_from("ab\x1b[]20~1;\r\n\x00\x07数👨\u200d")).filter(
@@ -89,7 +89,7 @@ def read(*reads: bytes, alt_keys: tuple[str, ...] = ()) -> list[str]:
         ("\x1b[99~j", ["j"]),  # a key that nobody knows is none, and takes none with it
         ("\x1b]11;rgb:0000/0000/0000\x07j", ["j"]),
         ("\x1bP>|xterm(390)\x1b\\j", ["j"]),
-        ("\x1b[?2004;2$yj", ["PastesMarked", "j"]),
+        ("\x1b[?2004;2$yj", ["PastesBracketed", "j"]),
     ],
 )
 def test_esc_and_a_key_are_two_keys_and_a_sequence_is_one(
@@ -119,7 +119,7 @@ def test_esc_waits_for_the_rest_of_a_sequence_but_not_for_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "marked"),
+    ("answers", "bracketed"),
     [
         (b"\x1b[?2004;1$y", (True, True)),
         (b"\x1b[?2004;0$y", (False, True)),
@@ -128,7 +128,7 @@ def test_esc_waits_for_the_rest_of_a_sequence_but_not_for_long() -> None:
     ],
 )
 def test_a_terminal_tells_whether_it_marks_what_is_pasted(
-    answers: bytes, marked: tuple[bool, bool]
+    answers: bytes, bracketed: tuple[bool, bool]
 ) -> None:
-    told = next(m for m in InputReader().feed(answers) if isinstance(m, PastesMarked))
-    assert (told.marked, told.said) == marked
+    told = next(m for m in InputReader().feed(answers) if isinstance(m, PastesBracketed))
+    assert (told.bracketed, told.said) == bracketed
