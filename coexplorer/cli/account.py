@@ -42,11 +42,13 @@ def check_token(settings: Settings) -> Checked:
     from coexplorer.library import open_library
     from coexplorer.models import Ownership, SearchRequest
 
-    # Whoever asks wants to know whose the token is, whosever assets are known here.
-    settings = msgspec.structs.replace(settings, people_file=None)
+    told = settings.warnings
 
     async def ask() -> str | None:
         async with open_library(settings, origin="cli") as library:
+            for warning in library.settings.warnings:
+                if warning not in told:
+                    warn(warning)
             return await telling_waits(library, lambda: find_user(library))
 
     async def find_user(library: Library) -> str | None:

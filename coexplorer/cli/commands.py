@@ -328,7 +328,7 @@ def _find_settings(ctx: click.Context, invocation: Invocation) -> Settings:
     from coexplorer.errors import NoProfile
 
     try:
-        return invocation.load_settings()
+        return invocation.find_settings()
     except NoProfile:
         from coexplorer.cli.start_app import is_usable
 

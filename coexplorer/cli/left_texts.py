@@ -34,7 +34,8 @@ async def find_origin(library: Library) -> Author:
 
     settings = library.settings
     mine = await library.assets.window(Query((Flag("any"), Flag("mine"))), limit=1)
-    return Author(settings.platform, mine[0].owner if mine else "", settings.profile)
+    user = mine[0].owner if mine else ""
+    return Author(settings.platform, user, settings.profile, settings.person)
 
 
 def sweep_texts() -> None:
@@ -80,7 +81,7 @@ def print_left(origin: Author) -> int:
         )
         if left.before is not None:
             print_line("  coexplorer edit --resume goes on with it; remove the file to give it up")
-    _tell_others(others)
+    _tell_others(others, origin)
     return len(found)
 
 
@@ -95,14 +96,15 @@ def find_left(invocation: Invocation, given: str) -> LeftText | None:
         NotThere: There is none of this number or path.
         Refused: There is none at all, or it was written for another platform or user.
     """
-    origin = invocation.run(find_origin, offline=True)
+    # Not offline: of a new token the platform is asked whose it is.
+    origin = invocation.run(find_origin)
     own, others = _list_own(origin)
     found = [each for each in own if each.before is not None]
     path = Path(given).absolute()
     if given and (other := next((each for each in others if each.path == path), None)):
         return _check_origin(other, origin)
     if not found:
-        _tell_others(others)
+        _tell_others(others, origin)
         raise Refused(
             f"no text for {origin.platform} was left in an editor",
             hint="coexplorer edit ASSET begins one",
@@ -111,7 +113,7 @@ def find_left(invocation: Invocation, given: str) -> LeftText | None:
         for number, each in enumerate(found, start=1):
             print_line(f"{number}  {moment_text(each.at)}  about {_tell_assets(each)}  {each.path}")
         note("coexplorer edit --resume NUMBER goes on with one; remove a file to give it up")
-        _tell_others(others)
+        _tell_others(others, origin)
         return None
     if not given:
         return found[0]
@@ -145,6 +147,13 @@ def _check_origin(left: LeftText, here: Author) -> LeftText:
             hint="open it, and change the assets anew: coexplorer edit ASSET",
         )
     origin = left.origin
+    if origin is not None and here.is_former(origin):
+        raise Refused(
+            f"this text was written by {origin.user or 'another person'}, who used profile"
+            f" {here.profile} before",
+            hint="it is sent with a token of theirs alone; yours: coexplorer edit --resume lists"
+            " them",
+        )
     if origin is not None:
         whom = f" ({origin.user})" if origin.user and origin.platform == here.platform else ""
         raise Refused(
@@ -157,9 +166,14 @@ def _check_origin(left: LeftText, here: Author) -> LeftText:
     return msgspec.structs.replace(left, origin=here)
 
 
-def _tell_others(others: Sequence[LeftText]) -> None:
+def _tell_others(others: Sequence[LeftText], here: Author) -> None:
     """Say that there are texts for other platforms or users, and how to get at them."""
-    counts = Counter((each.origin.platform, each.origin.call) for each in others if each.origin)
+    known = [each.origin for each in others if each.origin is not None]
+    former = sum(here.is_former(each) for each in known)
+    if former:
+        told = plural(former, "text")
+        warn(f"not here: {told} of who used profile {here.profile} before; kept for them")
+    counts = Counter((each.platform, each.call) for each in known if not here.is_former(each))
     for (platform, call), count in counts.items():
         warn(f"not here: {plural(count, 'text')} for {platform}: {call} edit --resume")
     if unknown := sum(each.origin is None for each in others):

@@ -115,7 +115,7 @@ def _print_drafts(invocation: Invocation) -> int:
     """Print what was being typed when the app ended; return how many texts that is."""
     from coexplorer.library.drafts import AllDrafts
 
-    left = AllDrafts(invocation.load_settings().journal_path)
+    left = AllDrafts(invocation.find_settings().journal_path)
     drafts = [(path, f"for {draft.name}") for path, draft in left.edits.take()]
     drafts += [(path, "for a new asset") for path, _ in left.forms.take()]
     drafts += [(path, "in an editor") for path, _ in left.texts.take()]

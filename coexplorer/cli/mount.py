@@ -161,7 +161,7 @@ def _with_token(invocation: Invocation) -> Settings:
     from coexplorer.config import load_settings
     from coexplorer.config.tokens import GivenToken, ReadAgain, TokenSource
 
-    settings = invocation.load_settings()
+    settings = invocation.find_settings()
     first = GivenToken(f"token of {settings.profile}", settings.load_token())
     profile = settings.profile if settings.saved else invocation.profile
 

@@ -87,6 +87,27 @@ class Invocation:
             self._settings = msgspec.structs.replace(settings, token_source=source)
         return self._settings
 
+    def find_settings(self) -> Settings:
+        """Return the settings of whose token it is: a program or a keyring is asked, once.
+
+        Raises:
+            ConfigError: See `coexplorer.config.load_settings`.
+        """
+        settings = self.load_settings()
+        if settings.is_guessed:
+            from coexplorer.library.people import place_person
+
+            self._note(place_person(settings))
+        return self.load_settings()
+
+    def _note(self, found: Settings) -> None:
+        """Keep what was found out of the settings, and say what is new."""
+        before = () if self._settings is None else self._settings.warnings
+        for warning in found.warnings:
+            if warning not in before:
+                warn(warning)
+        self._settings = found
+
     def run(
         self,
         work: Callable[[Library], Awaitable[Answer]],
@@ -116,6 +137,7 @@ class Invocation:
             async with open_library(
                 settings, origin="cli", offline=offline, reach=self._reach
             ) as library:
+                self._note(library.settings)
                 library.platform.tell_with(warn)
                 answer = await telling_waits(library, lambda: work(library))
                 status = await library.status()
@@ -149,7 +171,7 @@ class Invocation:
         from coexplorer.library.opening import telling_updates
 
         gc.disable()  # rows of a list make no cycles, and the process ends with them
-        settings = self.load_settings()
+        settings = self.find_settings()
         with telling_updates(warn), open_known(settings) as known:
             answer = answer_now(work(known))
             if problem := answer_now(known.status()).problem:

@@ -50,21 +50,20 @@ def open_painted() -> int | None:
     Returns:
         The exit code; None when it can't be opened so, and the command line has to say why.
     """
-    from coexplorer.config import ReadOnce, load_settings
+    from coexplorer.config import load_settings
     from coexplorer.errors import CoexplorerError
+    from coexplorer.library.people import place_person
 
     try:
-        settings = load_settings()
+        settings = place_person(load_settings())
     except CoexplorerError:
         return None
     if settings.warnings:
         return None
-    import msgspec
-
     from coexplorer.tui import run
 
     try:
-        return run(msgspec.structs.replace(settings, token_source=ReadOnce(settings.token_source)))
+        return run(settings)
     except (Exception, KeyboardInterrupt) as error:
         from coexplorer.cli.ending import end_with
         from coexplorer.tui import opening

@@ -26,11 +26,14 @@ class Person(msgspec.Struct, frozen=True):
         number: In the names of their files.
         user: What the platform calls them; empty: not known.
         marks: Keyed hashes of their tokens, the newest last.
+        is_proven: The platform was asked whose the tokens are. Until then the number is theirs
+            alone: what is typed meanwhile is not to be found by somebody else.
     """
 
     number: int
     user: str = ""
     marks: tuple[str, ...] = ()
+    is_proven: bool = True
 
 
 class People(msgspec.Struct, frozen=True):
@@ -38,7 +41,7 @@ class People(msgspec.Struct, frozen=True):
 
     Attributes:
         key: Of the hashes, in hexadecimal.
-        current: The number of who signed in last.
+        current: The number of who was last proven to be here.
         persons: In the order in which they came.
     """
 
@@ -63,18 +66,24 @@ class People(msgspec.Struct, frozen=True):
         """The number of somebody new."""
         return 1 + max((each.number for each in self.persons), default=-1)
 
-    def add(self, token: Secret, number: int, user: str) -> People:
+    def add(self, token: Secret, number: int, user: str, *, is_proven: bool = True) -> People:
         """Return the same with a token of the person with that number (pure but for a new key)."""
         key = self.key or os.urandom(16).hex()
         known = next((each for each in self.persons if each.number == number), Person(number))
         mark = _make_mark(key, token)
         marks = (*(each for each in known.marks if each != mark), mark)[-_MOST_MARKS:]
-        person = Person(number, user.casefold() or known.user, marks)
+        person = Person(number, user.casefold() or known.user, marks, is_proven)
         # Somebody of an earlier version has files, and was not written down.
         before = self.persons or ((Person(0),) if number else ())
-        others = [each for each in before if each.number != number]
+        others = [_without(each, mark) for each in before if each.number != number]
         persons = tuple(sorted([*others, person], key=lambda each: each.number))
-        return People(key, number, persons)
+        return People(key, number if is_proven else self.current, persons)
+
+
+def _without(person: Person, mark: str) -> Person:
+    return msgspec.structs.replace(
+        person, marks=tuple(each for each in person.marks if each != mark)
+    )
 
 
 def load_people(path: Path) -> People:
@@ -85,8 +94,17 @@ def load_people(path: Path) -> People:
         return People()
 
 
-def note_token(path: Path, token: Secret, number: int, user: str = "") -> None:
-    """Write down whose token this is, and that they signed in last.
+def note_token(
+    path: Path, token: Secret, number: int, user: str = "", *, is_proven: bool = True
+) -> None:
+    """Write down whose token this is, and that they were here last.
+
+    Args:
+        path: The file.
+        token: Theirs.
+        number: Theirs.
+        user: What the platform calls them; empty: it does not say.
+        is_proven: False: nobody could be asked, so the number is only kept for this token.
 
     Raises:
         OSError: It can't be written.
@@ -101,7 +119,7 @@ def note_token(path: Path, token: Secret, number: int, user: str = "") -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(os.close, lock)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        people = load_people(path).add(token, number, user)
+        people = load_people(path).add(token, number, user, is_proven=is_proven)
         write_private(path, msgspec.json.encode(people).decode())
 
 

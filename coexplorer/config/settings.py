@@ -60,7 +60,11 @@ class Settings(msgspec.Struct, frozen=True):
         saved: True when the profile is in ``config.toml``, so that things can be remembered there.
         people_file: Who signed in with this profile; None: it is always the same person.
         person: The number of who is meant, in the names of the catalog and the journal.
-        is_newcomer: The token was never seen: it may be of somebody who has another number.
+        is_newcomer: Nobody knows yet whose the token is: they may have another number.
+        asks_program: A program has the token: nobody knows whose it is before it was asked.
+        shares_token: Whoever runs the program with this profile has its token from the same place.
+        is_guessed: A program or a keyring has the token, which was not read yet: `person` is who
+            was here last.
         warnings: Sentences about settings that have no effect; for front ends to show once.
         notices: Other sentences for the app to open with.
         file_cache_bytes: What may be kept on this disk of the files of assets.
@@ -84,6 +88,9 @@ class Settings(msgspec.Struct, frozen=True):
     people_file: Path | None = None
     person: int = 0
     is_newcomer: bool = False
+    is_guessed: bool = False
+    asks_program: bool = False
+    shares_token: bool = False
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     file_cache_bytes: int = FileSettings().cache_bytes
@@ -115,7 +122,18 @@ class Settings(msgspec.Struct, frozen=True):
             journal_path=self.paths.journal_file(self.profile, self.domain, number),
             person=number,
             is_newcomer=False,
+            is_guessed=False,
         )
+
+    def for_token(self, token: Secret) -> Settings:
+        """Return the same for the person whose token this is, as far as that is known here."""
+        people = load_people(self.people_file) if self.people_file else People()
+        if not people.persons:
+            return self
+        known = people.find_token(token)
+        mine = self.for_person(people.next_number if known is None else known.number)
+        is_newcomer = known is None or not known.is_proven
+        return msgspec.structs.replace(mine, is_newcomer=is_newcomer)
 
     def load_token(self) -> Secret:
         """Return the token. May block (a program that asks, a keyring): call it in a thread.
@@ -179,7 +197,11 @@ def load_settings(
     if token_file is not None:
         sources = (TokenFile(token_file),)
     settings = build_settings(paths, config, found, parse_domain(found.domain), sources)
-    return msgspec.structs.replace(settings, domain_from=given.domain_from if given else "")
+    return msgspec.structs.replace(
+        settings,
+        domain_from=given.domain_from if given else "",
+        shares_token=settings.saved and given is None and token_file is None,
+    )
 
 
 def find_default(config: ConfigFile) -> str | None:
@@ -316,6 +338,7 @@ def build_settings(
         views=profile.views,
         saved=profile.name in config.profiles,
         people_file=paths.people_file(profile.name, address.domain),
+        asks_program=isinstance(sources[0], TokenCommand),
         warnings=config.warnings,
         file_cache_bytes=config.files.cache_bytes,
     )
@@ -331,15 +354,20 @@ def _find_person(settings: Settings, sources: tuple[TokenSource, ...]) -> Settin
     if not people.persons:
         return settings
     token = _read_quickly(sources)
-    known = None if token is None else people.find_token(token)
-    if token is None or known is not None:
-        return settings.for_person(people.current if known is None else known.number)
-    new = settings.for_person(people.next_number)
-    told = (
-        f"profile {settings.profile} has a new token: if it is not of the same person as before,"
+    if token is None:
+        return msgspec.structs.replace(settings.for_person(people.current), is_guessed=True)
+    mine = settings.for_token(token)
+    if not mine.is_newcomer:
+        return mine
+    return msgspec.structs.replace(mine, warnings=(*settings.warnings, tell_new(settings.profile)))
+
+
+def tell_new(profile: str) -> str:
+    """Say that nobody knows yet whose a profile's token is."""
+    return (
+        f"profile {profile} has a new token: if it is not of the same person as before,"
         " nothing that was known is shown, and nothing that waited is sent"
     )
-    return msgspec.structs.replace(new, is_newcomer=True, warnings=(*settings.warnings, told))
 
 
 def _read_quickly(sources: tuple[TokenSource, ...]) -> Secret | None:

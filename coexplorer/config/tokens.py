@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
@@ -68,11 +69,13 @@ class TokenSource(Protocol):
 
 
 class ReadOnce:
-    """A token source that is asked once per run: a program may ask for a passphrase."""
+    """A token source that is asked once per run: a program may ask for a passphrase, or hang."""
 
     def __init__(self, source: TokenSource) -> None:
         self._source = source
         self._secret: Secret | None = None
+        self._error: ConfigError | None = None
+        self._reading = threading.Lock()
 
     @property
     def label(self) -> str:
@@ -81,9 +84,16 @@ class ReadOnce:
 
     def load(self) -> Secret | None:
         """See `TokenSource`."""
-        if self._secret is None:
-            self._secret = self._source.load()
-        return self._secret
+        with self._reading:  # several threads of doctor want it at once
+            if self._error is not None:
+                raise self._error
+            if self._secret is None:
+                try:
+                    self._secret = self._source.load()
+                except ConfigError as error:
+                    self._error = error
+                    raise
+            return self._secret
 
 
 class ReadAgain:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 
-from coexplorer.config import Paths
+from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import COMMAND_TIMEOUT_S
 from coexplorer.doctor.files import (
     look_at_catalog,
@@ -19,6 +21,7 @@ from coexplorer.doctor.machine import look_at_fuse, look_at_mounts_here, look_at
 from coexplorer.doctor.network import ANSWER_S, look_at_network, look_at_token, look_at_way
 from coexplorer.doctor.running import Check, iter_checks, run_checks
 from coexplorer.doctor.settings import Asked, Subject, look_at_settings
+from coexplorer.errors import ConfigError
 
 _SHORT_S = 10.0
 _FILE_S = 15.0
@@ -91,9 +94,30 @@ def _list_of_folders(paths: Paths, subject: Subject) -> Iterator[Check]:
     yield Check(("folders",), lambda: look_at_folders(paths), _SHORT_S)
     yield Check(("locks",), lambda: look_at_locks(paths), _SHORT_S)
     yield Check(("disk",), lambda: look_at_disk(paths), _SHORT_S)
-    yield Check(("catalog",), lambda: look_at_catalog(paths, settings), _FILE_S)
-    yield Check(("journal",), lambda: look_at_journal(paths, settings), _FILE_S)
-    yield Check(("texts",), lambda: look_at_texts(paths, settings), _FILE_S)
+    limit_s = _FILE_S
+    if settings is not None and settings.is_guessed:
+        limit_s += COMMAND_TIMEOUT_S  # the files are of whose token the program has
+    for name, look in _OF_A_PERSON:
+        yield Check((name,), partial(_look_at_theirs, look, paths, settings), limit_s)
+
+
+_OF_A_PERSON: Sequence[tuple[str, Callable[[Paths, Settings | None], Iterator[Finding]]]] = (
+    ("catalog", look_at_catalog),
+    ("journal", look_at_journal),
+    ("texts", look_at_texts),
+)
+
+
+def _look_at_theirs(
+    look: Callable[[Paths, Settings | None], Iterator[Finding]],
+    paths: Paths,
+    settings: Settings | None,
+) -> Iterator[Finding]:
+    """Look at files of the person whose token there is now."""
+    if settings is not None and settings.is_guessed:
+        with suppress(ConfigError):  # told by the check of the token
+            settings = settings.for_token(settings.load_token())
+    yield from look(paths, settings)
 
 
 def _explain_by_cause(found: list[Finding]) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from coexplorer.doctor.findings import CheckState, Finding, pass_check, skip_che
 from coexplorer.errors import FileTrouble, explain_os
 from coexplorer.library.drafts import list_drafts
 from coexplorer.library.inspection import inspect_journal
-from coexplorer.library.left_texts import list_left
+from coexplorer.library.left_texts import Author, list_left
 from coexplorer.text import plural, size_text
 
 LOOK_S: Final = 8.0
@@ -214,6 +214,9 @@ def _tell_age(seconds: float) -> str:
 def look_at_texts(paths: Paths, settings: Settings | None) -> Iterator[Finding]:
     """Look for texts that an editor or the app left and that nothing was made of."""
     left = list_left(paths.state_dir)
+    if settings is not None:
+        here = Author(settings.platform, "", settings.profile, settings.person)
+        left = [each for each in left if each.origin is None or not here.is_former(each.origin)]
     drafts = [] if settings is None else list_drafts(settings.journal_path)
     if drafts and not left:
         were = "was" if len(drafts) == 1 else "were"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from coexplorer.config import Paths, Settings, find_paths, load_settings
+from coexplorer.config import Paths, ReadOnce, Settings, find_paths, load_settings
 from coexplorer.config.domain import parse_domain
 from coexplorer.config.environment import DOMAINS, explain_missing
 from coexplorer.config.file import ConfigFile, load_config_file
@@ -87,7 +87,9 @@ def _look_at_profile(subject: Subject, asked: Asked) -> Iterator[Finding]:
     except CoexplorerError as error:
         yield tell_error("profile", error)
         return
-    subject.settings, subject.base_url = settings, settings.base_url
+    once = ReadOnce(settings.token_source)
+    subject.settings = msgspec.structs.replace(settings, token_source=once)
+    subject.base_url = settings.base_url
     named = f" (from {settings.domain_from})" if settings.domain_from else ""
     yield pass_check(
         "profile",

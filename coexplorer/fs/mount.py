@@ -111,7 +111,9 @@ async def _serve(
     settings: Settings, folder: Path, options: MountOptions, on_ready: Callable[[], None]
 ) -> None:
     writes = not options.read_only
+    told = settings.warnings
     async with open_library(settings, origin="mount", must_write=writes) as library:
+        settings = library.settings  # whose files they are may only have turned out now
         notifier = Invalidator()
         volume = Volume(LibrarySource(library), notifier, options)
         async with trio.open_nursery() as nursery:
@@ -125,6 +127,8 @@ async def _serve(
             await upstream.journal.recall()
             await upstream.sharing.failures.recall()
             await upstream.keeper.load()
+            for warning in settings.warnings[len(told) :]:
+                volume.report(warning)
             for rescued in await trio.to_thread.run_sync(list_rescued, settings.paths):
                 volume.report(describe_rescued(rescued))
             _mount(build_operations(volume, library, upstream), settings, folder, options)

@@ -78,6 +78,7 @@ class Background:
     async def _keep_fresh(self) -> None:
         rest_until = 0.0
         complete = True
+        is_proven = False
         while True:
             rested = time.monotonic() >= rest_until
             try:
@@ -88,6 +89,9 @@ class Background:
                     rest_until = time.monotonic() + sweep_rest_s(report.duration_s)
                 elif need is not Need.NOTHING:
                     await self._sync.refresh()
+                if not is_proven:
+                    await self._context.prove()
+                    is_proven = True
             except CoexplorerError as error:
                 self._context.bus.publish(SyncFailed(error))
                 if isinstance(error, Refused):

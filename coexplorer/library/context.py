@@ -78,6 +78,7 @@ class Context:
         journal: What we did.
         connect: Makes the api client, with a token or (None) with the settings' own; called when
             the network is first needed, and when the user signs in again.
+        prove: Writes down whose token it is, once it has read somebody's assets.
         offline: Never use the network.
         catalog_problem: One line when the catalog had to be bypassed; else empty.
     """
@@ -89,6 +90,7 @@ class Context:
         journal: Journal,
         *,
         connect: Callable[[Secret | None], Awaitable[Client]],
+        prove: Callable[[], Awaitable[None]],
         offline: bool,
         catalog_problem: str = "",
     ) -> None:
@@ -97,6 +99,7 @@ class Context:
         self.journal = journal
         self.bus = EventBus()
         self.offline = offline
+        self.prove = prove
         self.catalog_problem = catalog_problem
         self.out_of_reach = False
         self.asked_in_vain = False

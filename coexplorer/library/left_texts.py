@@ -44,11 +44,14 @@ class Author(msgspec.Struct, frozen=True):
         platform: See `Settings.platform`.
         user: The owner of that user's own assets; empty: not known, as without any.
         profile: The profile that it was written with; another one may have the same user.
+        person: The number of who used the profile, see `coexplorer.config.people`; None: it was
+            written by an earlier version, which did not tell them apart.
     """
 
     platform: str
     user: str = ""
     profile: str = ""
+    person: int | None = None
 
     @property
     def call(self) -> str:
@@ -58,10 +61,18 @@ class Author(msgspec.Struct, frozen=True):
         return f"coexplorer --profile {shlex.quote(self.profile)}"
 
     def is_same(self, other: Author | None) -> bool:
-        """Tell whether both are one platform and, as far as that is known, one user."""
+        """Tell whether both are one platform and one user, which must be known for sure."""
         if other is None or self.platform != other.platform:
             return False
-        return not (self.user and other.user) or self.user == other.user
+        if self.user and other.user:
+            return self.user == other.user
+        # Nobody has told what the user is called: with the same profile, the person is known.
+        return self.profile == other.profile and (self.person or 0) == (other.person or 0)
+
+    def is_former(self, other: Author) -> bool:
+        """Tell whether the other one used the same profile, for the same platform, before."""
+        same = (self.platform, self.profile) == (other.platform, other.profile)
+        return same and not self.is_same(other)
 
 
 class LeftText(msgspec.Struct, frozen=True):

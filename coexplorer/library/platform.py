@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from coexplorer.api.probe import find_first
-from coexplorer.errors import ApiError
+from coexplorer.errors import ApiError, OtherPerson
 from coexplorer.library.context import Context
 from coexplorer.library.metadata import ensure_schema, refresh_schema
+from coexplorer.library.people import find_other
 from coexplorer.library.permissions import Seen, read_all_sharing
 from coexplorer.library.remote import find_remote, search_remote
 from coexplorer.library.results import RemoteFound
@@ -121,6 +122,10 @@ class Platform:
             ConfigError: There is none any more.
         """
         return await self._context.sign_in_again()
+
+    async def find_other(self) -> OtherPerson | None:
+        """Say that the profile's token is somebody else's by now; None: nobody has proven that."""
+        return await find_other(self._context.settings)
 
     async def metadata_schema(
         self, *, refresh: bool = False, required: bool = False

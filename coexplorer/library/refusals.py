@@ -13,6 +13,7 @@ from coexplorer.errors import (
     JournalError,
     NotFound,
     NotSignedIn,
+    OtherPerson,
     Refused,
     Rejected,
     Unreachable,
@@ -92,4 +93,4 @@ def concerns_all(error: CoexplorerError) -> bool:
     """Tell whether an error would meet every other asset too, so that the rest is not tried."""
     if isinstance(error, Unreachable):
         return not error.outcome_unknown
-    return isinstance(error, NotSignedIn | JournalError)
+    return isinstance(error, NotSignedIn | OtherPerson | JournalError)

@@ -67,8 +67,7 @@ async def open_library(
         JournalError: The journal can't be written, and must be.
         CatalogError: The catalog can't be used, and there is no room for another either.
     """
-    if not offline:
-        settings = await find_person(settings)
+    settings = await find_person(settings, offline=offline)
     async with AsyncExitStack() as stack:
         catalog, problem = open_catalog(settings.catalog_path, stack, offline=offline)
         journal = Journal(settings.journal_path, origin=origin, must_write=must_write)
@@ -82,15 +81,18 @@ async def open_library(
 
         first: list[Secret] = []
 
+        async def prove() -> None:
+            if first:
+                await note_proven(settings, first[0])
+
         async def connect(token: Secret | None) -> Client:
             if token is None:
                 token = await anyio.to_thread.run_sync(settings.load_token)
-            if first:
-                await note_proven(settings, first[0])
+            await prove()
             await check_person(settings, token)
             if not first:
                 first.append(token)
-                stack.push_async_callback(note_proven, settings, token)
+                stack.push_async_callback(prove)
             client = await _build_client(
                 settings, context, token, concurrency=_CONCURRENCY[origin], reach=reach
             )
@@ -101,6 +103,7 @@ async def open_library(
             catalog,
             journal,
             connect=connect,
+            prove=prove,
             offline=offline,
             catalog_problem=problem,
         )

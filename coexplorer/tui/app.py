@@ -17,7 +17,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from coexplorer.config import Settings
-from coexplorer.errors import CatalogError, NotSignedIn
+from coexplorer.errors import CatalogError, CoexplorerError, NotSignedIn, OtherPerson
 from coexplorer.library.library import Library
 from coexplorer.text import clean
 from coexplorer.tui import external
@@ -83,6 +83,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         self._fields_left = asyncio.Event()
         self.last_screen: LastScreen | None = None
         self.left_mounted = False
+        self.other: OtherPerson | None = None
         self._editor = external.EditorProcess()
         for theme in build_themes():
             self.register_theme(theme)
@@ -244,6 +245,8 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         """Keep the screen that the next start opens with, if it can be had at once."""
         if len(self.screen_stack) > 1 or self.main.state.editing is not None:
             return
+        if self.settings.asks_program:
+            return  # a list is not shown before it is known whose token there is
         with suppress(TimeoutError, CatalogError):
             async with asyncio.timeout(LONGEST_LEAVE_S):
                 # Nothing of this is painted: the screen is gone in a moment.
@@ -299,6 +302,23 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
     def note_focus(self) -> None:
         """The focus is elsewhere, or fields were closed: waiters may look again."""
         self._fields_left.set()
+
+    def leave_if_other(self, error: CoexplorerError) -> bool:
+        """Leave if the token is somebody else's: nothing of the first person is shown or sent then.
+
+        What is being typed stays as a draft of the first person.
+        """
+        if isinstance(error, OtherPerson) and self.other is None:
+            self.other = error
+            if self._editor.is_open:  # it covers the screen, and its text is a draft once it ends
+                self.main.start("leave", self._leave_later)
+            else:
+                self.exit()
+        return isinstance(error, OtherPerson)
+
+    async def _leave_later(self) -> None:
+        await self.until_calm()
+        self.exit()
 
     def sign_in_again(self, error: NotSignedIn | None) -> None:
         """Ask for a token, without leaving what is being typed, and not in the middle of it."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from textual import events
 
-from coexplorer.errors import NotSignedIn
+from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.tui.external import Edited
 from coexplorer.tui.keys import Keymap
 from coexplorer.tui.memory import Memory
@@ -63,6 +63,9 @@ class AppProtocol(Protocol):
 
     async def until_idle(self, *, tell: str, since: int) -> None:
         """Wait until nobody types or has typed for a moment, if anybody has since then."""
+
+    def leave_if_other(self, error: CoexplorerError) -> bool:
+        """Leave if an error says that the token is somebody else's; tell whether it does."""
 
     def sign_in_again(self, error: NotSignedIn | None) -> None:
         """Ask for a token, without leaving what is being typed."""

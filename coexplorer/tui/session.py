@@ -30,6 +30,9 @@ _GIL_S = 0.0005
 added to a key several times."""
 
 
+_LOOK_EVERY_S = 5.0
+"""So often the app notices that the profile's token is somebody else's by now."""
+
 _COLLECTED = (5_000, 10, 10)
 """When the collector looks for cycles (see `gc.set_threshold`): a key makes few, and a look at the
 middle generation takes as long as drawing a row."""
@@ -64,6 +67,8 @@ async def _run(settings: Settings, spell: Callable[[str], str] = str) -> int:
         sys.stderr.write(spell(f"still mounted at {folder}; coexplorer umount {folder} ends it\n"))
     if app is not None and app.failure is not None:
         raise app.failure
+    if app is not None and app.other is not None:
+        raise app.other
     return run.code
 
 
@@ -125,7 +130,7 @@ class _Run:
             loop.add_signal_handler(number, end_before_it_begins, number)
         async with open_library(settings, origin="tui") as library:
             # From here on the app takes signals.
-            self.app = app = CoexplorerApp(library, settings, self._spell)
+            self.app = app = CoexplorerApp(library, library.settings, self._spell)
             async with anyio.create_task_group() as tasks:
 
                 async def keep_fresh() -> None:
@@ -136,7 +141,15 @@ class _Run:
                     gc.enable()
                     await library.run_background()
 
+                async def watch_people() -> None:
+                    await app.shown.wait()
+                    while app.other is None:
+                        await asyncio.sleep(_LOOK_EVERY_S)
+                        if (other := await library.platform.find_other()) is not None:
+                            app.leave_if_other(other)
+
                 tasks.start_soon(keep_fresh)
+                tasks.start_soon(watch_people)
                 self._code = await app.run_async() or 0
                 await self._note_unfinished(library, app.unfinished)
                 tasks.cancel_scope.cancel()

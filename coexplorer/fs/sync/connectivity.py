@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from coexplorer.errors import CoexplorerError, NotSignedIn
+from coexplorer.errors import CoexplorerError, NotSignedIn, OtherPerson
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.sync.health import Health
@@ -133,10 +133,26 @@ class Connectivity:
         try:
             await ask()
         except NotSignedIn:
-            if not await self._library.platform.sign_in_again():
+            if not await self._sign_in_again():
                 raise
             self._volume.report("signed in again, with the new token")
             await ask()
+
+    async def _sign_in_again(self) -> bool:
+        """Go on with the token that there is now; nobody else's is taken.
+
+        Raises:
+            NotSignedIn: It is somebody else's.
+            CoexplorerError: It is not taken either, or there is none.
+        """
+        try:
+            return await self._library.platform.sign_in_again()
+        except OtherPerson as error:
+            if error.message != self._told:
+                self._told = error.message
+                self._volume.report(error.message)
+            hint = "unmount it, and mount it again: the new mount is theirs"
+            raise NotSignedIn(error.message, hint=hint) from error
 
     # --- Trouble
 

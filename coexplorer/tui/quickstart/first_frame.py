@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     OpenList = Callable[[bytes, bytes, str, tuple[int, int]], ListBehind | None]
     """From rows and look of a frame, the catalog and the size; None when there can be none."""
 
-FORMAT = "coexplorer frame 2"
+FORMAT = "coexplorer frame 3"
 _ASKED = ("TERM", "COLORTERM", "NO_COLOR", "TEXTUAL_THEME", "CODEOCEAN_DOMAIN", "CO_DOMAIN")
+_TOKENS = ("CODEOCEAN_TOKEN", "CO_TOKEN", "API_SECRET", "CUSTOM_KEY")
+"""The token may be another person's, whose list is another one (a test compares them)."""
 _STDIN, _STDERR = 0, 2
 SEARCH_ROW, SEARCH_COLUMN = 2, 2
 """Where the app shows the text of a search (a test compares them)."""
@@ -177,7 +179,15 @@ def build_key(env: Mapping[str, str], size: tuple[int, int], version: str, confi
         config: Where the settings are.
     """
     told = [f"{name}={env.get(name)!r}" for name in _ASKED]
+    told += [f"{name}={_mark(env[name])}" for name in _TOKENS if env.get(name)]
     return " ".join([FORMAT, version, f"{size[0]}x{size[1]}", _stamp(config), *told])
+
+
+def _mark(token: str) -> str:
+    """Return what tells a token from another one, and tells nothing else of it."""
+    from _blake2 import blake2b  # noqa: PLC0415 - see `coexplorer.config.people`
+
+    return blake2b(token.encode(errors="replace"), digest_size=4).hexdigest()
 
 
 def build_stamp(catalog: str) -> str:

@@ -510,6 +510,8 @@ class CommandScreen(TerminalScreen[Result]):
                 is no longer shown. What is said of an asset goes with the asset's next success.
         """
         hint = error.hint
+        if self.coexplorer.leave_if_other(error):
+            return
         if isinstance(error, NotSignedIn):
             self.coexplorer.sign_in_again(error)
             hint = "you will be asked for a token when you are done here"

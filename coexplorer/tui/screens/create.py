@@ -453,6 +453,7 @@ class CreateScreen(CommandScreen[Record | None]):
             self.coexplorer.show_sign_in(error)
         except CoexplorerError as error:
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
+            self.coexplorer.leave_if_other(error)
         else:
             self._made = record
             if self._shared and self._shared[0].error is not None:

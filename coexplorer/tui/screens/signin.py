@@ -106,6 +106,7 @@ class SignInScreen(CommandScreen[bool]):
             text = f"{error.message}; {error.hint}".rstrip("; ")
             self._tell(text, Role.BAD)
             self._token.field.select_all()  # what is typed or pasted next is in its place
+            self.coexplorer.leave_if_other(error)
             return
         said = external.keep_token(self._settings, token)
         unsent = len(await self._library.log.unsent())
