@@ -44,6 +44,9 @@ from coexplorer.models import (
 )
 from coexplorer.sharing.roles import Roles, Sharing
 
+_PARTS = 16
+"""Parts of files that may be under way beside downloads (`coexplorer.remote_files.limits`)."""
+
 
 class Client:
     """A deployment's data assets, spoken to as one user. Use it as an async context manager.
@@ -100,7 +103,7 @@ class Client:
             self._transport.origin,
             self._transport.waits,
             timeouts=timeouts,
-            concurrency=concurrency,
+            concurrency=concurrency + _PARTS,
             carrier=carrier,
         )
         self._search = Search(self._transport, dialect)

@@ -64,11 +64,11 @@ def parse_extent(status: int, content_range: str, content_length: str) -> Extent
     Raises:
         ValueError: A partial reply that does not say which part it is.
     """
-    if status == 206:  # noqa: PLR2004 # Partial Content
-        found = re.fullmatch(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", content_range.strip())
-        if found is None:
-            raise ValueError("a part of a file, without saying which part")
+    found = re.fullmatch(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19}|\*)", content_range.strip())
+    if found is not None:  # some storages say so with 200
         return Extent(int(found[1]), None if found[2] == "*" else int(found[2]))
+    if status == 206:  # noqa: PLR2004 # Partial Content
+        raise ValueError("a part of a file, without saying which part")
     known = content_length.isdecimal() and len(content_length) <= _LONGEST_NUMBER
     return Extent(0, int(content_length) if known else None)
 
@@ -280,7 +280,7 @@ class Download:
         if extent.start > self.position:
             raise Failed(_garbled("a different part of the file than was asked for"))
         self._skip = self.position - extent.start
-        self._is_exact = stream.status == 206  # noqa: PLR2004 # Partial Content
+        self._is_exact = "Content-Range" in stream.headers
         if self._part is not None and self._skip > _MOST_SKIPPED:
             refusal = BadReply(
                 "the file's storage sends whole files only, not the part that was asked for",

@@ -7,17 +7,20 @@ it is. `find_source` chooses; another kind of place is another class here.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 
 import anyio
 
 from coexplorer.assets import read_transfer
-from coexplorer.errors import BadReply, Conflict, NotFound
+from coexplorer.errors import ApiError, BadReply, Conflict, Forbidden, NotFound, Rejected
 from coexplorer.lenient_json import unescape_surrogates
 from coexplorer.library.context import Context
 from coexplorer.models import Asset, AssetId, FileEntry, Folder
 from coexplorer.remote_files import CacheKey, FileOrigin
+
+OnRefusal = Callable[[ApiError], Awaitable[None]]
+"""Told why a file can't be read."""
 
 _STALL_S: Final = 20.0
 """So long a storage may say nothing to somebody who waits for a part of a file."""
@@ -27,9 +30,11 @@ class FileSource(Protocol):
     """The place where the files of one asset are.
 
     Attributes:
+        asset_id: The asset.
         is_fixed: Neither its listings nor its files change: they are kept until nobody needs them.
     """
 
+    asset_id: AssetId
     is_fixed: bool
 
     def build_key(self, path: str, kind: str = "file") -> CacheKey:
@@ -44,14 +49,12 @@ class FileSource(Protocol):
         """
         ...
 
-    async def build_origin(
-        self, entry: FileEntry, changed: Callable[[], Awaitable[None]]
-    ) -> FileOrigin:
+    async def build_origin(self, entry: FileEntry, refused: OnRefusal) -> FileOrigin:
         """Return where the bytes of a file come from; this may ask how large it is.
 
         Args:
             entry: The file, as it was listed.
-            changed: Called when it turns out to be another one.
+            refused: Called when it can't be read, before that is raised.
 
         Raises:
             ApiError: Nobody can say how large it is.
@@ -69,8 +72,8 @@ class PlatformSource:
     """
 
     def __init__(self, context: Context, asset_id: AssetId, asset: Asset | None) -> None:
+        self.asset_id = asset_id
         self._context = context
-        self._asset_id = asset_id
         is_external = asset is not None and asset.source is not None and asset.source.external
         self.is_fixed = asset is not None and asset.state == "ready" and not is_external
         # A transfer to another storage may change what a file is, though not its name.
@@ -79,24 +82,22 @@ class PlatformSource:
 
     def build_key(self, path: str, kind: str = "file") -> CacheKey:
         """Return what a file, or a listing, is kept by."""
-        place = name_place(self._context.settings.platform, self._asset_id)
+        place = name_place(self._context.settings.platform, self.asset_id)
         return CacheKey(place, f"{self._start}\0{kind}\0{path.strip('/')}")
 
     async def list_folder(self, path: str) -> Folder:
         """Ask the platform what is in a folder."""
         client = await self._context.client()
         try:
-            return await client.list_files(self._asset_id, path)
+            return await client.list_files(self.asset_id, path)
         except NotFound:
             if (asked := unescape_surrogates(path)) == path:
                 raise
-        return await client.list_files(self._asset_id, asked)  # it was typed as it is shown
+        return await client.list_files(self.asset_id, asked)  # it was typed as it is shown
 
-    async def build_origin(
-        self, entry: FileEntry, changed: Callable[[], Awaitable[None]]
-    ) -> FileOrigin:
+    async def build_origin(self, entry: FileEntry, refused: OnRefusal) -> FileOrigin:
         """Return where the platform keeps a file."""
-        origin = SignedOrigin(self._context, self._asset_id, entry.wire_path, changed)
+        origin = SignedOrigin(self._context, self.asset_id, entry.wire_path, refused)
         origin.size = await origin.find_size() if entry.size_bytes is None else entry.size_bytes
         return origin
 
@@ -108,7 +109,7 @@ class SignedOrigin:
         context: The session.
         asset_id: The asset.
         path: The file, as the platform has it.
-        changed: Called when it turns out to be another one than `size` and `etag` say.
+        refused: See `FileSource.build_origin`.
 
     Attributes:
         size: See `FileOrigin`.
@@ -120,14 +121,14 @@ class SignedOrigin:
         context: Context,
         asset_id: AssetId,
         path: str,
-        changed: Callable[[], Awaitable[None]],
+        refused: OnRefusal,
     ) -> None:
         self.size = 0
         self.etag = ""
         self._context = context
         self._asset_id = asset_id
         self._path = path
-        self._changed = changed
+        self._refused = refused
         self._url = ""
         self._asking = anyio.Lock()
 
@@ -146,9 +147,19 @@ class SignedOrigin:
                 if not self.etag and etag == self.etag:
                     self.etag = download.etag
                 yield download
-        except Conflict:
-            await self._changed()
+        except (Conflict, Forbidden, NotFound, Rejected) as error:
+            await self._note(error)
             raise
+
+    async def _note(self, error: ApiError) -> None:
+        """Find out what a refusal means for what is kept.
+
+        It may be the asset itself that is gone, or somewhere else: who asks for it learns that.
+        """
+        if not isinstance(error, Conflict):
+            with suppress(ApiError):
+                await self._context.fetch(self._asset_id)
+        await self._refused(error)
 
     async def find_size(self) -> int:
         """Ask the file's storage how large it is, where no listing tells.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import anyio
+
+from coexplorer.errors import ApiError, Conflict, Forbidden, NotFound, Unreachable
 from coexplorer.library.context import Context
 from coexplorer.library.file_sources import FileSource, name_place
 from coexplorer.library.folder_cache import FolderCache
 from coexplorer.models import AssetId, FileEntry, Folder
 from coexplorer.remote_files import (
     BlockCache,
+    CacheKey,
     FileOrigin,
     FileReader,
     RemoteFiles,
@@ -34,9 +39,13 @@ class FileStore:
         self._files = files
         self._platform = platform
         self._folders = FolderCache(files.cache)
+        self._listings: dict[CacheKey, _Listing] = {}
 
     async def list_folder(self, source: FileSource, path: str) -> Folder:
         """Return what is in a folder: what was kept of it, or else what its source says.
+
+        What several ask for at once is one request. It goes on when nobody waits any more: who
+        looks again later finds it.
 
         Raises:
             ApiError: It can't be listed.
@@ -44,10 +53,27 @@ class FileStore:
         key = source.build_key(path, "folder")
         if source.is_fixed and (kept := await self._folders.get(key)) is not None:
             return kept
-        folder = await source.list_folder(path)
-        if source.is_fixed and folder.is_whole:
-            await self._folders.put(key, folder)
-        return folder
+        listing = self._listings.get(key)
+        if listing is None:
+            listing = self._listings[key] = _Listing()
+            self._files.tasks.start_soon(self._list, source, path, key, listing)
+        await listing.over.wait()
+        if listing.folder is None:
+            raise copy.copy(listing.error)
+        return listing.folder
+
+    async def _list(self, source: FileSource, path: str, key: CacheKey, listing: _Listing) -> None:
+        """Ask for a listing; it never raises: those who wait are told."""
+        try:
+            folder = await source.list_folder(path)
+            if source.is_fixed and folder.is_whole:
+                await self._folders.put(key, folder)
+            listing.folder = folder
+        except Exception as error:  # noqa: BLE001 # whatever it is, somebody waits to hear of it
+            listing.error = error
+        finally:
+            del self._listings[key]
+            listing.over.set()
 
     async def open(self, source: FileSource, entry: FileEntry) -> FileReader:
         """Open a file that was listed.
@@ -57,20 +83,32 @@ class FileStore:
         """
         listing = source.build_key(entry.path.rpartition("/")[0], "folder")
 
-        async def forget_listing() -> None:
-            await self._folders.forget(listing)
+        async def note_refusal(error: ApiError) -> None:
+            if isinstance(error, Conflict | NotFound):
+                await self._folders.forget(listing)
+            if isinstance(error, Forbidden):
+                await self.forget_assets([source.asset_id])
 
         async def build_origin() -> FileOrigin:
-            return await source.build_origin(entry, forget_listing)
+            return await source.build_origin(entry, note_refusal)
 
         return await self._files.open(source.build_key(entry.wire_path), build_origin)
 
     async def forget_assets(self, asset_ids: Sequence[AssetId]) -> None:
         """Forget all files of assets that are gone, or no longer ours to see."""
-        places = [name_place(self._platform, each) for each in asset_ids]
+        places = {name_place(self._platform, each) for each in asset_ids}
         for place in places:
             self._folders.forget_place(place)
         await self._files.forget_places(places)
+
+
+class _Listing:
+    """A listing on its way."""
+
+    def __init__(self) -> None:
+        self.over = anyio.Event()
+        self.folder: Folder | None = None
+        self.error: Exception = Unreachable("the session has ended", hint="list it again")
 
 
 @asynccontextmanager

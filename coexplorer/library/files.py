@@ -203,6 +203,8 @@ class Files:
         try:
             yield
         except (Rejected, Forbidden, NotFound) as refusal:
+            if isinstance(refusal, Forbidden):
+                await self._store.forget_assets([asset_id])
             try:
                 asset = (await self._context.fetch(asset_id)).asset
             except ApiError:

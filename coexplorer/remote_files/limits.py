@@ -13,6 +13,9 @@ MOST_REQUESTS: Final = 16
 _FOR_READS: Final = 4
 """So many requests are kept for what somebody waits for."""
 
+_WRITERS: Final = 4
+"""Threads that write to the disk; who waits for one has no other."""
+
 
 class Limits:
     """Bounds of all readers together.
@@ -25,6 +28,7 @@ class Limits:
     def __init__(self, *, memory_bytes: int = MEMORY_BYTES, requests: int = MOST_REQUESTS) -> None:
         self.memory = MemoryBlocks(memory_bytes)
         self.slots = anyio.CapacityLimiter(requests)
+        self.writers = anyio.CapacityLimiter(_WRITERS)
         self._most_ahead = max(1, requests - _FOR_READS)
 
     @property

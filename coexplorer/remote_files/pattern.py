@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from coexplorer.remote_files.blocks import BLOCK_BYTES, find_blocks
+
 FIRST_BYTES: Final = 256 * 1024
 """What a first read asks for, and where a stretch begins to go on in order."""
 
@@ -18,6 +20,18 @@ LARGEST_BYTES: Final = 16 * 1024 * 1024
 MOST_AHEAD: Final = 4
 """Requests that a reader may have on their way before their bytes are wanted."""
 
+SMALL_BYTES: Final = 32 * 1024
+"""A shorter read is one of an index, where more of it is wanted around the same place soon."""
+
+_AROUND_BYTES: Final = 512 * 1024
+_WIDE_BYTES: Final = 1024 * 1024
+_NARROW_READS: Final = 3
+"""So many small reads ask for the narrower surroundings; whoever reads more walks an index."""
+
+_SPARE_BYTES: Final = 4 * 1024 * 1024
+"""So much may be asked for around small reads before any of it turns out to be of use."""
+
+_MOST_TOUCHED: Final = 65_536
 _MOST_STRETCHES: Final = 8
 _NEAR_BYTES: Final = 128 * 1024
 """What begins so near to what was read goes on with it."""
@@ -28,14 +42,15 @@ class ReadPlan(msgspec.Struct, frozen=True):
 
     Attributes:
         start: Where to begin, if something is missing: at the read, or before it.
-        stop: How far to go.
-        ahead: How far what is not wanted yet may be fetched; not beyond `stop`: nothing is.
-        step: How many bytes each of those requests asks for.
+        stop: How far to go then.
+        ahead: What to fetch although it is not wanted yet, by its first byte and the one after its
+            last; empty: nothing.
+        step: How many bytes each of the requests for that asks for.
     """
 
     start: int
     stop: int
-    ahead: int = 0
+    ahead: range = range(0)
     step: int = LARGEST_BYTES
 
 
@@ -45,6 +60,8 @@ class _Stretch:
         self.end = end
         self.window = 0
         self.in_order = end - start
+        self.asked = end
+        self.reads = 1
 
     def goes_on(self, offset: int) -> bool:
         slack = max(_NEAR_BYTES, self.window)
@@ -62,6 +79,9 @@ class Pattern:
         self._size = size
         self._stretches: list[_Stretch] = []
         self._is_first = True
+        self._spare = _SPARE_BYTES
+        self._around = 0
+        self._touched: set[int] = set()
 
     def note(self, offset: int, size: int, *, is_missing: bool) -> ReadPlan:
         """Note a read and say what to ask for.
@@ -73,6 +93,7 @@ class Pattern:
         """
         end = offset + size
         is_first, self._is_first = self._is_first, False
+        self._note_use(find_blocks(offset, size), is_missing=is_missing)
         found = next((s for s in reversed(self._stretches) if s.goes_on(offset)), None)
         if found is None:
             found = _Stretch(offset, end)
@@ -81,27 +102,60 @@ class Pattern:
                 # An index at the end: of a zip, a Parquet file. It is longer than its last bytes.
                 return ReadPlan(max(0, self._size - FIRST_BYTES), self._size)
             if is_first and is_missing:
-                found.window = FIRST_BYTES
-                return ReadPlan(offset, max(end, min(self._size, offset + FIRST_BYTES)))
+                return self._plan(found, offset, end, is_missing=True)
+            if is_missing and size <= SMALL_BYTES:
+                return self._plan_around(offset, end)
             return ReadPlan(offset, end)
         self._stretches.remove(found)
         self._stretches.append(found)
         if offset <= found.end < end:
             found.in_order += end - max(found.end, offset)
         found.end = max(found.end, end)
-        if is_missing:
-            found.window = min(LARGEST_BYTES, max(FIRST_BYTES, 2 * found.window))
-        return self._plan(found, offset, end)
+        found.reads += 1
+        return self._plan(found, offset, end, is_missing=is_missing)
+
+    def _note_use(self, blocks: range, *, is_missing: bool) -> None:
+        """Note which blocks were of use: what was asked for around others may pay off."""
+        new = [number for number in blocks if number not in self._touched]
+        if new and not is_missing:
+            self._spare = min(_SPARE_BYTES, self._spare + 2 * BLOCK_BYTES * len(new))
+        if len(self._touched) > _MOST_TOUCHED:
+            self._touched.clear()
+        self._touched.update(new)
+
+    def _plan_around(self, offset: int, end: int) -> ReadPlan:
+        """Ask for what lies around a small read, as long as that seems to be of use."""
+        if self._spare <= 0:
+            return ReadPlan(offset, end)
+        width = _AROUND_BYTES if self._around < _NARROW_READS else _WIDE_BYTES
+        self._around += 1
+        self._spare -= width
+        start = offset // width * width
+        return ReadPlan(start, min(self._size, max(end, start + width)))
 
     def _add(self, stretch: _Stretch) -> None:
         self._stretches.append(stretch)
         del self._stretches[:-_MOST_STRETCHES]
 
-    def _plan(self, stretch: _Stretch, offset: int, end: int) -> ReadPlan:
-        stop = min(self._size, max(end, offset + stretch.window))
-        if stretch.in_order < FIRST_BYTES or stretch.in_order < stretch.end - stretch.start:
+    def note_asked(self, stop: int) -> None:
+        """Note how far was fetched ahead, where the last read was."""
+        last = self._stretches[-1]
+        last.asked = max(last.asked, stop)
+
+    def _plan(self, stretch: _Stretch, offset: int, end: int, *, is_missing: bool) -> ReadPlan:
+        stop = end
+        if is_missing:
+            stretch.window = min(LARGEST_BYTES, max(FIRST_BYTES, 2 * stretch.window))
+            stop = min(self._size, max(end, offset + stretch.window))
+        stretch.asked = max(stretch.asked, stop)
+        has_gaps = stretch.in_order < stretch.end - stretch.start
+        if stretch.reads == 1 or stretch.in_order < FIRST_BYTES or has_gaps:
             return ReadPlan(offset, stop)
         # Never more ahead than was read in order: what is asked for in vain is less than that.
         step = min(LARGEST_BYTES, max(FIRST_BYTES, stretch.in_order // 2))
-        distance = min(MOST_AHEAD * step, stretch.in_order)
-        return ReadPlan(offset, max(end, offset), min(self._size, stretch.end + distance), step)
+        reach = min(self._size, stretch.end + min(MOST_AHEAD * step, stretch.in_order))
+        room = reach - stretch.asked
+        # Not a little more after every read: a good part of what one request brings.
+        if room < step // 2 and reach < self._size:
+            return ReadPlan(offset, stop)
+        return ReadPlan(offset, stop, range(stretch.asked, reach), step)

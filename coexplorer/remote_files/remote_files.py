@@ -30,13 +30,13 @@ class RemoteFiles:
     Args:
         cache: Where blocks are kept.
         limits: What all readers share.
-        tasks: Where requests run.
+        tasks: Where requests run; it is also there for others that never raise.
     """
 
     def __init__(self, cache: BlockCache, limits: Limits, tasks: anyio.abc.TaskGroup) -> None:
         self.cache = cache
+        self.tasks = tasks
         self._limits = limits
-        self._tasks = tasks
         self._files: OrderedDict[CacheKey, SharedFile] = OrderedDict()
 
     async def open(
@@ -54,12 +54,12 @@ class RemoteFiles:
         if (file := self._find(key)) is not None:
             return FileReader(file)
         origin = await build_origin()
-        known = await anyio.to_thread.run_sync(self.cache.find_version, key)
+        known = await anyio.to_thread.run_sync(self.cache.find_version, key, origin.size)
         if known is not None and known.size == origin.size and not origin.etag:
             origin.etag = known.etag
         file = self._find(key)  # somebody may have been faster
         if file is None:
-            file = SharedFile(key, origin, self.cache, self._limits, self._tasks)
+            file = SharedFile(key, origin, self.cache, self._limits, self.tasks)
             self._files[key] = file
         reader = FileReader(file)
         self._drop_idle()
@@ -79,6 +79,7 @@ class RemoteFiles:
         """
         for each in [key for key in self._files if key.place in places]:
             file = self._files.pop(each)
+            file.is_kept = False
             if not file.readers:
                 file.end()
         await anyio.to_thread.run_sync(self.cache.forget_places, places)

@@ -63,14 +63,11 @@ class Segment:
         """What it takes on the disk."""
         return os.fstat(self.descriptor).st_blocks * 512
 
-    def read_marks(self, first: int, stop: int) -> tuple[int, ...]:
+    def read_marks(self, first: int, stop: int, *, may_wait: bool = True) -> tuple[int, ...]:
         """Return the marks of blocks by their numbers in this segment; 0: it is not here."""
-        raw = os.pread(
-            self.descriptor, (stop - first) * MARK_BYTES, PAGE_BYTES + first * MARK_BYTES
-        )
-        count = len(raw) // MARK_BYTES
-        marks = struct.unpack(f"<{count}I", raw[: count * MARK_BYTES])
-        return (*marks, *(0,) * (stop - first - count))
+        raw = bytearray((stop - first) * MARK_BYTES)
+        self._read_into(memoryview(raw), PAGE_BYTES + first * MARK_BYTES, may_wait=may_wait)
+        return struct.unpack(f"<{stop - first}I", raw)
 
     def read(self, base: int, first: int, stop: int, *, may_wait: bool) -> dict[int, memoryview]:
         """Return those of some blocks that are here and whole, by their numbers in the file.
@@ -85,21 +82,22 @@ class Segment:
             WouldWait: It must not wait, and would have to.
             OSError: The disk can't be read.
         """
-        marks = self.read_marks(first, stop)
+        marks = self.read_marks(first, stop, may_wait=may_wait)
         here = (first + place for place, mark in enumerate(marks) if mark)
         found: dict[int, memoryview] = {}
         for run in find_runs(here):
             size = self._find_size(base, run)
             content = memoryview(bytearray(size))
-            count = self._read_into(content, DATA_START + run.start * BLOCK_BYTES, may_wait)
-            for place in run:
-                start = (place - run.start) * BLOCK_BYTES
+            place = DATA_START + run.start * BLOCK_BYTES
+            count = self._read_into(content, place, may_wait=may_wait)
+            for number in run:
+                start = (number - run.start) * BLOCK_BYTES
                 block = content[start : min(start + BLOCK_BYTES, size)]
                 whole = start + len(block) <= count
-                if whole and build_mark(base + place, block) == marks[place - first]:
-                    found[base + place] = block
+                if whole and build_mark(base + number, block) == marks[number - first]:
+                    found[base + number] = block
                 else:
-                    self._clear(place)
+                    self._clear(number)
         if found:
             self._touch()
         return found
@@ -109,7 +107,7 @@ class Segment:
         start, stop = (base + run.start) * BLOCK_BYTES, (base + run.stop) * BLOCK_BYTES
         return min(stop, self.version.size) - start
 
-    def _read_into(self, content: memoryview, offset: int, may_wait: bool) -> int:  # noqa: FBT001
+    def _read_into(self, content: memoryview, offset: int, *, may_wait: bool) -> int:
         if may_wait:
             return _read_whole(self.descriptor, content, offset)
         if not _NO_WAIT:

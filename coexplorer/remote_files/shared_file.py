@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -28,6 +29,9 @@ from coexplorer.remote_files.segments import WouldWait
 
 _KEEP_BYTES: Final = 1024 * 1024
 """So much is written to the disk at once."""
+
+_AT_ONCE: Final = 8
+"""So many blocks are copied from the system's memory without a thread."""
 
 _UNKEPT_AHEAD_BYTES: Final = 1024 * 1024
 """How far is read ahead where nothing can be kept on the disk."""
@@ -73,6 +77,11 @@ class SharedFile:
         cache: Where its blocks are kept.
         limits: What it shares with other files.
         tasks: Where its requests run.
+
+    Attributes:
+        readers: How many there are.
+        is_stale: There is another file at the origin now: this one can't be read any more.
+        is_kept: What comes is kept on the disk; not after it was to be forgotten.
     """
 
     def __init__(
@@ -87,6 +96,7 @@ class SharedFile:
         self.origin = origin
         self.readers = 0
         self.is_stale = False
+        self.is_kept = True
         self._cache = cache
         self._limits = limits
         self._tasks = tasks
@@ -106,6 +116,10 @@ class SharedFile:
     def version(self) -> Version:
         """Which content of it is read."""
         return Version(self.origin.size, self.origin.etag)
+
+    @property
+    def _keeps(self) -> bool:
+        return self.is_kept and self._cache.keeps
 
     async def read(self, offset: int, size: int, pattern: Pattern) -> bytes:
         """Return bytes that are all inside the file.
@@ -144,7 +158,8 @@ class SharedFile:
         plan = pattern.note(offset, size, is_missing=bool(missing))
         if missing:
             got |= await self._wait_for(missing, plan, pattern)
-        await self._read_ahead(blocks, plan, pattern)
+        if plan.ahead:
+            await self._read_ahead(plan, pattern)
         return _join(got, offset, size)
 
     def _find_in_memory(self, blocks: Iterable[int]) -> dict[int, Buffer]:
@@ -159,12 +174,14 @@ class SharedFile:
         version = self.version
         wanted = [n for n in blocks if n not in got and n not in self._coming]
         for run in find_runs(wanted):
-            try:
-                found |= self._cache.read(self.key, version, run, may_wait=False)
-            except WouldWait:
-                found |= await anyio.to_thread.run_sync(
-                    self._cache.read, self.key, version, run, abandon_on_cancel=True
-                )
+            with suppress(WouldWait):
+                # What the system has in memory is copied at once: a thread would take longer.
+                if len(run) <= _AT_ONCE:
+                    found |= self._cache.read(self.key, version, run, may_wait=False)
+                    continue
+            found |= await anyio.to_thread.run_sync(
+                self._cache.read, self.key, version, run, abandon_on_cancel=True
+            )
         if version != self.version:
             return {}
         if keep:
@@ -206,9 +223,7 @@ class SharedFile:
             wanted = find_blocks(last * BLOCK_BYTES, max(0, plan.stop - last * BLOCK_BYTES))
             runs[-1] = range(runs[-1].start, await self._reach(wanted))
         for run in runs:
-            free = [number for number in run if number not in self._coming]
-            for each in find_runs(free):
-                self._start(each, cause)
+            self._start_free(run, cause)
 
     def _reach_back(self, before: range, first: int) -> int:
         start = first
@@ -237,35 +252,32 @@ class SharedFile:
             if number not in self._coming and memory.get(id(self), number) is None
         }
 
-    async def _read_ahead(self, blocks: range, plan: ReadPlan, cause: object) -> None:
-        """Ask for what will be wanted next, as far as planned."""
-        ahead = plan.ahead
-        if not self._cache.keeps:
-            ahead = min(ahead, blocks.stop * BLOCK_BYTES + _UNKEPT_AHEAD_BYTES)
-        start = blocks.stop
-        while start * BLOCK_BYTES < ahead and start in self._coming:
-            start = self._coming[start].blocks.stop
-        room = ahead - start * BLOCK_BYTES
-        # Not for every block that was read: for a good part of what one request brings.
-        if room <= 0 or (room < plan.step // 2 and ahead < self.size):
+    async def _read_ahead(self, plan: ReadPlan, pattern: Pattern) -> None:
+        """Ask for what will be wanted next, as far as planned and as there is room for it."""
+        start, stop = plan.ahead.start, plan.ahead.stop
+        room = self._cache.most_bytes // 8 if self._keeps else _UNKEPT_AHEAD_BYTES
+        stop = min(stop, plan.stop + room)
+        if start >= stop or not self._limits.has_room_ahead:
             return
-        if not self._limits.has_room_ahead:
-            return
-        mine = sum(fetch.cause is cause for fetch in self._fetches)
-        wanted = find_blocks(start * BLOCK_BYTES, room)
-        missing = sorted(await self._find_missing(wanted))
+        missing = await self._find_missing(find_blocks(start, stop - start))
+        mine = sum(fetch.cause is pattern for fetch in self._fetches)
         step = max(1, plan.step // BLOCK_BYTES)
-        for run in find_runs(missing):
+        for run in find_runs(sorted(missing)):
             for first in range(run.start, run.stop, step):
                 if mine >= MOST_AHEAD or not self._limits.has_room_ahead:
                     return
                 part = range(first, min(run.stop, first + step))
-                if any(number in self._coming for number in part):
-                    return
-                self._start(part, cause)
+                self._start_free(part, pattern)
+                pattern.note_asked(part.stop * BLOCK_BYTES)
                 mine += 1
+        pattern.note_asked(stop)
 
     # Requests.
+
+    def _start_free(self, blocks: range, cause: object) -> None:
+        """Ask for those of some blocks that are not on their way already."""
+        for run in find_runs([number for number in blocks if number not in self._coming]):
+            self._start(run, cause)
 
     def _start(self, blocks: range, cause: object) -> None:
         if self._is_over:
@@ -330,7 +342,7 @@ class SharedFile:
 
     async def _keep(self, fetch: _Fetch, blocks: list[bytes]) -> None:
         """Write the blocks that came last to the disk, unless they are of a former content."""
-        if blocks and self._cache.keeps and fetch.generation == self._generation:
+        if blocks and self._keeps and fetch.generation == self._generation:
             first = fetch.next - len(blocks)
             await anyio.to_thread.run_sync(self._cache.write, self.key, self.version, first, blocks)
 
