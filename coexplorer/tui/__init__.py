@@ -24,7 +24,8 @@ The modules:
     feeds/               read the library for the widgets of the workbench, follow its events
     actions/             what each command of the main screen does: functions of the workbench, by
                          id; they call the library
-    screens/             base (keys → commands, workers, errors → notifications), main (leads keys
+    screens/             key_queue (keys in their order), openings (what they open), base (keys →
+                         commands, workers, errors → notifications), main (leads keys
                          and what widgets tell to actions), and one screen per file for what
                          covers it; they call the library
     quickstart/          the first frame: kept at the exit, shown while the app is still imported

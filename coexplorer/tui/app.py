@@ -27,7 +27,7 @@ from coexplorer.tui.keys import build_keymap, name_key, put_in_force
 from coexplorer.tui.last_screen import LastScreen
 from coexplorer.tui.memory import Memory
 from coexplorer.tui.messages import FieldLeft
-from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.screens.base import SIGN_IN, CommandScreen
 from coexplorer.tui.screens.main import MainScreen
 from coexplorer.tui.terminal.app import TerminalApp
 from coexplorer.tui.themes import STYLE, build_themes, choose_theme
@@ -285,14 +285,15 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
         while (waits := self._keys_wait) or self.typing or self.keys_typed != since:
             left_s = self.typed_at + IDLE_S - time.monotonic()
             if not waits and not self.typing and left_s <= 0:
-                return
+                break
             if not is_told and (self.typing or self.keys_typed != since):
                 is_told = True
-                self.say(tell)
+                self.say(tell, about=tell)
             if self.typing:
                 await self.until_calm()
             else:
                 await asyncio.sleep(max(left_s, LOOK_S))
+        self.settle(tell)
 
     @property
     def _keys_wait(self) -> bool:
@@ -333,6 +334,7 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
 
     def show_sign_in(self, error: NotSignedIn | None) -> None:
         """Ask for a token now."""
+        self.settle(SIGN_IN)
         from coexplorer.tui.screens.signin import SignInScreen  # noqa: PLC0415  needed here only
 
         if not any(isinstance(screen, SignInScreen) for screen in self.screen_stack):

@@ -274,7 +274,7 @@ async def test_an_edit_by_somebody_else_meanwhile_is_merged(
 async def test_what_was_typed_when_the_app_ended_is_offered_again(
     server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("coexplorer.tui.widgets.prompt.PAUSE_S", 0.0)  # Enter is meant
+    monkeypatch.setattr("coexplorer.tui.terminal.bursts.PAUSE_S", 0.0)  # Enter is meant
     async with running_app(server, settings) as app:
         await app.press("r")
         await app.type(" v2")

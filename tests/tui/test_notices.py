@@ -168,3 +168,101 @@ def find_covered(app: Running) -> list[Region]:
         return [Region()]
     line = app.app.find_cursor().y
     return [place for place in find_notices(app) if place.y <= line < place.bottom]
+
+
+async def stand_in_conflict(app: Running) -> None:
+    await app.press("r")
+    await app.until(lambda: app.main.state.editing is not None, "the fields")
+    app.server.store.update(OUTSIDE, name="theirs")
+    await app.type(" mine")
+    await app.press("ctrl+s")
+    await app.until_shown("changed elsewhere")
+    await app.press("ctrl+s")
+
+
+async def send_two_tags(app: Running) -> None:
+    await app.press("T")
+    await app.until_shown("1  atlas")
+    await app.press("ctrl+r")
+    await app.until_shown("rename ")
+    await app.press("ctrl+u")
+    await app.type("a, b")
+    await app.press("enter")
+
+
+async def rename_to_one(app: Running) -> None:
+    await app.until(lambda: app.main.prompt.asking, "the question again")
+    await app.press("ctrl+u")
+    await app.type("better")
+    await app.press("enter")
+    await app.until_shown("y do it")
+
+
+async def look_into_the_log(app: Running) -> None:
+    await app.press("a")
+    await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
+    await app.press("L")
+    await app.until_shown("Log: 1 change", "applied")
+
+
+async def retry_in_the_log(app: Running) -> None:
+    await look_into_the_log(app)
+    app.app.screen.perform("log.retry")  # type: ignore[attr-defined]  # a CommandScreen
+
+
+async def press_nothing_in_the_log(app: Running) -> None:
+    await look_into_the_log(app)
+    await app.press("%")
+
+
+async def paste(app: Running) -> None:
+    app.paste("some words")
+
+
+async def repeat_after_an_action(app: Running) -> None:
+    await app.press("a")
+    await app.until(lambda: app.stored(OUTSIDE).archived, "archived")
+    await app.press(".")
+
+
+def by(*keys: str) -> Callable[[Running], Awaitable[None]]:
+    async def press(app: Running) -> None:
+        await app.press(*keys)
+
+    return press
+
+
+@pytest.mark.parametrize(
+    ("say", "told", "end"),
+    [
+        pytest.param(by("s", "%"), "this asks first", by("escape"), id="menu left"),
+        pytest.param(by("s", "%"), "this asks first", by("down", "enter"), id="menu answered"),
+        pytest.param(send_two_tags, "one tag, please", rename_to_one, id="answer"),
+        pytest.param(stand_in_conflict, "choose for the name first", by("m"), id="chosen"),
+        pytest.param(stand_in_conflict, "choose for the name first", by("escape"), id="left"),
+        pytest.param(retry_in_the_log, "is not waiting", by("escape"), id="screen left"),
+        pytest.param(press_nothing_in_the_log, "does nothing here", by("escape"), id="keys"),
+        pytest.param(paste, "open a field first", by("/"), id="field opened"),
+        pytest.param(by("r", "ctrl+c"), "nothing is selected", by("escape"), id="field left"),
+        pytest.param(by("."), "Repeat", repeat_after_an_action, id="command runs"),
+    ],
+)
+async def test_what_is_said_of_a_state_goes_with_the_state(
+    server: DemoServer,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    say: Callable[[Running], Awaitable[None]],
+    told: str,
+    end: Callable[[Running], Awaitable[None]],
+) -> None:
+    monkeypatch.setattr(CoexplorerApp, "NOTIFICATION_TIMEOUT", 3600)
+    monkeypatch.setattr("coexplorer.tui.terminal.bursts.PAUSE_S", 0.0)  # each key is meant
+    async with running_app(server, settings) as app:
+        await say(app)
+        await app.until(lambda: is_told(app, told), "told")
+        await end(app)
+        await app.until(lambda: not is_told(app, told), "gone")
+
+
+def is_told(app: Running, text: str) -> bool:
+    return any(text in each.message for each in app.app._notifications)

@@ -19,7 +19,7 @@ from coexplorer.tui.tag_text import parse_tags
 from coexplorer.tui.terminal.bursts import looks_pasted
 from coexplorer.tui.widgets.field import MOST_CHARACTERS, Field
 from coexplorer.tui.widgets.fields import DescriptionArea
-from tests.support.server import OLD, OUTSIDE
+from tests.support.server import COMBINED, OLD, OUTSIDE
 from tests.support.tui import Running, running_app
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -128,6 +128,7 @@ SITES = {
     "actions.metadata: ask",
     "actions.browse: ask",
     "actions.app: ask",
+    "actions.transferring: ask",
     "actions.triage: ask",
     "screens.confirm: Field",
     "screens.conflict: Field",
@@ -438,6 +439,27 @@ async def test_words_that_come_as_keys_are_no_commands(
         await app.until(lambda: app.main.state.browsing.text == "atlas", "a search")
     assert not server.log.find_all("PATCH")
     assert not server.log.find_all("PUT")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2874dc17-5f1c-4bb1-9c0e-1f2a77aa90de\r", "archive all of this text\nand delete it, please\n"],
+)
+async def test_words_that_nobody_types_ahead_are_no_commands_where_pastes_are_bracketed(
+    server: DemoServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    async with running_app(server, settings) as app:
+        app.send(b"\x1b[?2004;1$y")
+        await app.until(lambda: app.app.brackets_pastes, "known")
+        app.send(text.encode())
+        await app.until_shown("nothing was pasted")
+        await app.settle()
+        assert app.app.screen is app.main
+        assert not app.main.prompt.asking
+        monkeypatch.setattr("coexplorer.tui.terminal.bursts.PAUSE_S", 0.0)  # after a while
+        app.send(b"jr typed ahead\r")  # so many may be keys
+        await app.until(lambda: app.stored(COMBINED).name.endswith(" typed ahead"), "a name")
+    assert len(server.log.find_all("PUT")) == 1
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])

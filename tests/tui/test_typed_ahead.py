@@ -11,8 +11,8 @@ from coexplorer.demo.server import DemoServer
 from coexplorer.errors import CatalogError
 from coexplorer.models import AssetId
 from coexplorer.query import Query
-from coexplorer.tui.screens.base import OPEN
 from coexplorer.tui.screens.help import HelpScreen
+from coexplorer.tui.screens.key_queue import OPEN
 from tests.support.server import COMBINED, DERIVED, OLD, OUTSIDE, RAW, THEIRS
 from tests.support.tui import running_app
 

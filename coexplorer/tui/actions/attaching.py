@@ -14,7 +14,7 @@ from coexplorer.library.bulk_change import Change
 from coexplorer.library.plans import Plan
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import show_plan
-from coexplorer.tui.screens.base import OPEN
+from coexplorer.tui.screens.key_queue import OPEN
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

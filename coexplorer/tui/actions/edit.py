@@ -30,7 +30,7 @@ from coexplorer.tui import external
 from coexplorer.tui.actions import tagging
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.main_state import Editing
-from coexplorer.tui.screens.base import CLOSE, OPEN
+from coexplorer.tui.screens.key_queue import CLOSE, OPEN
 
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Action, Workbench

@@ -18,10 +18,13 @@ from coexplorer.tui.changes import (
     describe_reversal,
 )
 from coexplorer.tui.keys import key_of
-from coexplorer.tui.screens.base import OPEN
+from coexplorer.tui.screens.key_queue import OPEN
 
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Action, Workbench
+
+_REVERSING = "reversing"
+"""What is said about an undo or a redo that goes on."""
 
 
 async def undo(screen: Workbench) -> None:
@@ -37,7 +40,7 @@ async def redo(screen: Workbench) -> None:
 async def _reverse(screen: Workbench, purpose: Purpose) -> None:
     in_flight = screen.state.in_flight
     if in_flight.reversing:
-        screen.say(f"{in_flight.reversing} is still running: one press is enough")
+        screen.say(f"{in_flight.reversing} is still running: one press is enough", about=_REVERSING)
         return
     # Of a change whose end nobody knows nothing can be undone: the one before it would be.
     waits = in_flight.any
@@ -49,6 +52,7 @@ async def _reverse(screen: Workbench, purpose: Purpose) -> None:
             await _choose(screen, purpose, waited=waits)
     finally:
         in_flight.reversing = ""
+        screen.coexplorer.settle(_REVERSING)
         screen.feeds.header.show("")
 
 

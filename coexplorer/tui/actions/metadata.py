@@ -17,6 +17,7 @@ from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import carry_out
 from coexplorer.tui.columns import cut_middle
 from coexplorer.tui.metadata_text import find_key, offer_settings
+from coexplorer.tui.screens.key_queue import FIELD
 
 if TYPE_CHECKING:
     from coexplorer.tui.workbench import Action, Workbench
@@ -54,13 +55,13 @@ async def _ask(screen: Workbench, schema: MetadataSchema) -> Change | None:
             title = _describe_key(schema, found, screen.app.size.width // 2)
             continue
         if not sign or not key:
-            screen.say("expected KEY=VALUE; nothing behind the = takes the key away")
+            screen.say("expected KEY=VALUE; nothing behind the = takes the key away", about=FIELD)
             continue
         change = Change(metadata={key: (value,) if value else None})
         try:
             change_fields(Fields(""), change, schema)
         except InvalidField as error:
-            screen.say(error.message, severity="warning")
+            screen.say(error.message, severity="warning", about=FIELD)
         else:
             return change
     return None

@@ -14,6 +14,7 @@ from coexplorer.query import Flag, Query
 from coexplorer.tui.actions import tagging
 from coexplorer.tui.actions.plans import carry_out
 from coexplorer.tui.keys import key_of
+from coexplorer.tui.screens.key_queue import FIELD
 from coexplorer.tui.tag_text import fit_values, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice
 
@@ -59,9 +60,9 @@ async def _rename(screen: Workbench, old: Sequence[str]) -> None:
     ):
         text, new = answer, parse_tags(answer)
         if len(new) != 1:
-            screen.say('one tag, please; a tag with a comma goes in quotes: "a, b"')
+            screen.say('one tag, please; a tag with a comma goes in quotes: "a, b"', about=FIELD)
         elif set(old) == set(new):
-            screen.say("that is its name already")
+            screen.say("that is its name already", about=FIELD)
         else:
             try:
                 await _carry_out(screen, old, new[0])

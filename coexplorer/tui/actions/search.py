@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from coexplorer.query import complete_at, format_text, narrow_text
 from coexplorer.tui.actions import retag, tagging
 from coexplorer.tui.actions.marks import ONLY_ONE
-from coexplorer.tui.screens.base import OPEN
+from coexplorer.tui.screens.key_queue import OPEN
 from coexplorer.tui.tag_text import fit_values
 from coexplorer.tui.widgets.choices import Choice
 

@@ -25,6 +25,7 @@ from coexplorer.sharing.roles import (
 )
 from coexplorer.sharing.written import find_kind, parse_changes
 from coexplorer.tui.actions.plans import carry_out
+from coexplorer.tui.screens.key_queue import FIELD
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ async def share(screen: Workbench) -> None:
         title = f"{len(asked)} marked"
         if left := len(chosen) - len(asked):
             title = f"{len(asked)} of {len(chosen):,} marked"
-            screen.say(f"not asked who can see the other {left:,}: that takes too long")
+            screen.say(
+                f"not asked who can see the other {left:,}: that takes too long", about=FIELD
+            )
         # Answers come while the question is open, for all times that it is asked.
         reading = screen.start(_READ_MANY, partial(_read_many, screen, asked, seen))
         try:
@@ -76,7 +79,7 @@ async def _read(screen: Workbench, asset_id: AssetId) -> Sharing | None:
     if isinstance(seen, ApiError):
         raise seen
     if seen is None:
-        screen.say(UNSEEN, severity="warning")
+        screen.say(UNSEEN, severity="warning", about=FIELD)
     return seen
 
 
@@ -91,11 +94,12 @@ async def _read_many(screen: Workbench, chosen: Sequence[AssetId], seen: list[Sh
     answers = (await screen.library.platform.sharing(chosen)).values()
     seen += [each for each in answers if isinstance(each, Sharing)]
     if any(each is None for each in answers):
-        screen.say(UNSEEN, severity="warning")
+        screen.say(UNSEEN, severity="warning", about=FIELD)
     errors = [each for each in answers if isinstance(each, ApiError)]
     if errors:
         many = f"{len(errors)} of {len(chosen)}"
-        screen.say(f"who can see {many} is not known: {errors[0].message}", severity="warning")
+        why = errors[0].message
+        screen.say(f"who can see {many} is not known: {why}", severity="warning", about=FIELD)
     screen.prompt.offer_again()
 
 
@@ -116,10 +120,12 @@ async def _ask(
             return parse_changes(text)
         except InvalidField as error:
             if not text.rstrip().endswith(":"):
-                screen.say(error.message.removeprefix(f"{error.field}: "), severity="warning")
+                told = error.message.removeprefix(f"{error.field}: ")
+                screen.say(told, severity="warning", about=FIELD)
             elif text == before:  # else a name was chosen, and its role comes next
                 roles = ", ".join(each.text for each in complete(text))
-                screen.say(f"which role? Type or choose one: {roles}", severity="warning")
+                told = f"which role? Type or choose one: {roles}"
+                screen.say(told, severity="warning", about=FIELD)
     return None
 
 

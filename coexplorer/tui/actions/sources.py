@@ -14,7 +14,7 @@ from coexplorer.text import plural, size_text, took_text
 from coexplorer.tui.columns import show_time
 from coexplorer.tui.external import local_time
 from coexplorer.tui.new_from import NewFrom
-from coexplorer.tui.screens.base import OPEN
+from coexplorer.tui.screens.key_queue import OPEN
 from coexplorer.tui.widgets.choices import Choice
 
 if TYPE_CHECKING:

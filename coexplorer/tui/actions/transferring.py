@@ -12,7 +12,7 @@ from coexplorer.library.plans import Plan
 from coexplorer.library.transfer_target import ID_MARK, Transferring, check_places, parse_target
 from coexplorer.models import AssetId
 from coexplorer.tui.actions.plans import show_plan
-from coexplorer.tui.screens.base import OPEN
+from coexplorer.tui.screens.key_queue import FIELD, OPEN
 
 if TYPE_CHECKING:
     from coexplorer.library.entries import Entry
@@ -63,7 +63,8 @@ async def _ask(screen: Workbench, count: int) -> Transferring | None:
             target = parse_target(answer)
             check_places(target, count)
         except InvalidField as error:
-            screen.say(error.message.removeprefix(f"{error.field}: "), severity="warning")
+            told = error.message.removeprefix(f"{error.field}: ")
+            screen.say(told, severity="warning", about=FIELD)
         else:
             screen.hold_keys(OPEN)
             return Transferring(target)

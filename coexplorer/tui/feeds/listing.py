@@ -15,7 +15,7 @@ from coexplorer.tui.feeds.header import HeaderFeed
 from coexplorer.tui.feeds.kept_places import KeptPlaces, Places
 from coexplorer.tui.feeds.screen_protocol import ScreenProtocol
 from coexplorer.tui.keys import key_of, show_key
-from coexplorer.tui.screens.base import LIST, START
+from coexplorer.tui.screens.key_queue import LIST, START
 from coexplorer.tui.windows import BLOCK
 
 COUNTED_SOON_S = 0.008

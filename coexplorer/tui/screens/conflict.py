@@ -26,7 +26,7 @@ from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
 from coexplorer.tui.metadata_text import read_key, show_key
-from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.screens.base import HERE, CommandScreen
 from coexplorer.tui.tag_text import format_tags, join_pasted, parse_tags
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.footer import Footer
@@ -170,6 +170,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
 
     def _choose(self, value: Value) -> None:
         self._chosen[self._field] = value
+        self.coexplorer.settle(HERE)
         self._show()
         names = self._conflict.fields
         open_ones = [index for index, name in enumerate(names) if name not in self._chosen]
@@ -279,7 +280,7 @@ class ConflictScreen(CommandScreen[dict[str, Value] | None]):
             return
         missing = [name for name in self._conflict.fields if name not in self._chosen]
         if missing:
-            self.say(f"choose for the {tell_fields(missing)} first", severity="warning")
+            self.say(f"choose for the {tell_fields(missing)} first", severity="warning", about=HERE)
         else:
             self.dismiss(self._chosen)
 

@@ -49,7 +49,8 @@ from coexplorer.tui.keys import key_of
 from coexplorer.tui.messages import Switched, TextEntered, TextTyped
 from coexplorer.tui.metadata_text import offer_values, read_key
 from coexplorer.tui.new_from import NewFrom, read_from
-from coexplorer.tui.screens.base import OPEN, CommandScreen
+from coexplorer.tui.screens.base import HERE, CommandScreen
+from coexplorer.tui.screens.key_queue import OPEN
 from coexplorer.tui.tag_text import find_tag_at, fit_values, join_pasted, parse_tags, quote_tag
 from coexplorer.tui.widgets.choices import Choice, Choices
 from coexplorer.tui.widgets.details import Rule
@@ -411,7 +412,7 @@ class CreateScreen(CommandScreen[Record | None]):
             self.say(f"it was sent already; {key_of('screen.close')} leaves")
             return
         if self.busy:
-            self.say("it is being sent")
+            self.say("it is being sent", about=HERE)
             return
         self.busy = True
         try:
@@ -462,6 +463,7 @@ class CreateScreen(CommandScreen[Record | None]):
             self._tell_end(record)
         finally:
             self.busy = False
+            self.coexplorer.settle(HERE)
             self._keep_draft()
 
     def _end_typing(self) -> None:

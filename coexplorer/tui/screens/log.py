@@ -33,8 +33,9 @@ from coexplorer.tui.commands import Command, Scope, rename
 from coexplorer.tui.diffs import build_entry_details, describe_entry
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.log_pages import LogLine, LogPages, has_text
-from coexplorer.tui.screens.base import OPEN, CommandScreen
+from coexplorer.tui.screens.base import HERE, CommandScreen
 from coexplorer.tui.screens.entry import EntryScreen
+from coexplorer.tui.screens.key_queue import OPEN
 from coexplorer.tui.screens.plan import PlanScreen
 from coexplorer.tui.widgets.choices import Choice
 from coexplorer.tui.widgets.details import Rule
@@ -49,6 +50,7 @@ FOLLOW_S = 2.0
 """So often it is asked whether others have written to the journal."""
 SHOW_EVERY_S = 0.5
 """So often the changes follow what is sent again."""
+NOT_WAITING = "this change is not waiting for anything"
 LOW = 20
 """Lines of a screen below which the details are short."""
 
@@ -220,6 +222,7 @@ class LogScreen(CommandScreen[TakenUp | None]):
 
     def on_picker_moved(self) -> None:
         """Show everything about the line under the cursor, and read more near the end."""
+        self.coexplorer.settle(HERE)
         self._show_details()
         self.restart("more", self._load_more)
 
@@ -291,7 +294,7 @@ class LogScreen(CommandScreen[TakenUp | None]):
             return
         kept = await self._pages.find_kept(batch, entry)
         if not kept:
-            self.say("this change is not waiting for anything", severity="warning")
+            self.say(NOT_WAITING, severity="warning", about=HERE)
         elif len(kept) > 1:
             await self._see_through(
                 PlanScreen(
@@ -356,7 +359,7 @@ class LogScreen(CommandScreen[TakenUp | None]):
             return
         kept = await self._pages.find_kept(batch, entry)
         if not kept:
-            self.say("this change is not waiting for anything", severity="warning")
+            self.say(NOT_WAITING, severity="warning", about=HERE)
             return
         if not await self._confirm_discard(batch, kept):
             return
@@ -395,17 +398,17 @@ class LogScreen(CommandScreen[TakenUp | None]):
             return
         kept = await self._pages.find_kept(batch, entry)
         if len(kept) > 1:
-            self.say("unfold it and choose one of its assets", severity="warning")
+            self.say("unfold it and choose one of its assets", severity="warning", about=HERE)
         elif not kept:
             discarded = await self._pages.find_discarded(batch, entry)
             if discarded is not None:
                 self.dismiss(TakenUp(discarded))
             else:
-                self.say("this change is not waiting for anything", severity="warning")
+                self.say(NOT_WAITING, severity="warning", about=HERE)
         elif has_text(kept[0]):
             self.dismiss(TakenUp(kept[0]))
         else:
-            self.say("only an edit has a text to edit again", severity="warning")
+            self.say("only an edit has a text to edit again", severity="warning", about=HERE)
 
     def do_screen_close(self) -> None:
         """Leave; what is being sent is stopped first: behind its request, then at once."""
@@ -422,13 +425,13 @@ class LogScreen(CommandScreen[TakenUp | None]):
     def _find_change(self) -> Batch | None:
         row = self._row
         if row is None or row.batch is None:
-            self.say("there is no change on this line", severity="warning")
+            self.say("there is no change on this line", severity="warning", about=HERE)
             return None
         return row.batch
 
     def _is_working(self) -> bool:
         if self._busy:
-            self.say(f"{self._busy} is still running: one press is enough")
+            self.say(f"{self._busy} is still running: one press is enough", about=HERE)
         return bool(self._busy)
 
     async def _see_through(self, shown: PlanScreen) -> None:
@@ -449,6 +452,7 @@ class LogScreen(CommandScreen[TakenUp | None]):
     async def end_work(self) -> None:
         """Show how things stand now that it is over."""
         self._busy, self._worker = "", None
+        self.coexplorer.settle(HERE)
         await self._load()
 
 

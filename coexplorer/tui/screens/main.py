@@ -29,7 +29,8 @@ from coexplorer.tui.messages import (
     TextTyped,
     ViewClicked,
 )
-from coexplorer.tui.screens.base import START, Handler
+from coexplorer.tui.screens.base import Handler
+from coexplorer.tui.screens.key_queue import START
 from coexplorer.tui.terminal.capabilities import read_capabilities
 from coexplorer.tui.views import build_views
 from coexplorer.tui.widgets.asset_list import HEAD

@@ -47,6 +47,7 @@ SHOW_EVERY_S = 0.5
 LONGEST_LOOK_S = 3.0
 """So long it may take to look what has arrived of a change that was stopped."""
 CLOSE = "screen.close"
+PREPARING = "prepare"
 NO_WAY_BACK = (Action.DELETE, Action.CREATE, Action.TRANSFER)
 """What nothing takes back."""
 
@@ -149,7 +150,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         if self._make is None:
             self._set_out("resume", self._resume)
         else:
-            self._worker = self.start("prepare", partial(self._prepare, self._make))
+            self._worker = self.start(PREPARING, partial(self._prepare, self._make))
 
     async def _resume(self, *, progress: OnProgress, stopping: Stopping) -> BatchReport:
         self._report = await self._library.changes.report(self._batch_id)
@@ -284,7 +285,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
     def do_plan_apply(self) -> None:
         """Carry the plan out."""
         if self._plan is None:
-            self.say("not yet: the plan is not ready", severity="warning")
+            self.say("not yet: the plan is not ready", severity="warning", about=PREPARING)
         elif self._report is None and not self._is_busy and self._todo:
             self._uses.stop()
             self._set_out("apply", partial(self._library.changes.apply, self._plan))

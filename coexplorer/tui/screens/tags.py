@@ -15,7 +15,7 @@ from coexplorer.query import Query
 from coexplorer.tui.columns import Role
 from coexplorer.tui.commands import Command, Scope
 from coexplorer.tui.messages import TextAbandoned, TextEntered, TextTyped
-from coexplorer.tui.screens.base import CommandScreen
+from coexplorer.tui.screens.base import HERE, CommandScreen
 from coexplorer.tui.widgets.choices import NOTHING, Choice, Choices
 from coexplorer.tui.widgets.details import Rule
 from coexplorer.tui.widgets.field import Field
@@ -151,7 +151,9 @@ class TagsScreen(CommandScreen[ChosenTag | None]):
             if chosen is not None:
                 self.dismiss(ChosenTag(chosen.value, renames))
             else:
-                self.say(f"no tag is chosen: {self._find_reason(text)}", severity="warning")
+                self.say(
+                    f"no tag is chosen: {self._find_reason(text)}", severity="warning", about=HERE
+                )
 
     def on_text_abandoned(self, event: TextAbandoned) -> None:
         """Leave."""

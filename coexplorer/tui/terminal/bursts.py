@@ -8,13 +8,16 @@ same, so this goes by content: words are not a sequence of commands.
 from __future__ import annotations
 
 import re
+from time import monotonic
 
 from textual import events
 
 PAUSE_S = 0.3
 """What somebody types without looking, and what was pasted as if it were typed, comes faster."""
-_LEAST = 8
+LEAST = 8
 """Characters; a shorter piece is keys, none of which are taken for pasted words."""
+LEAST_BRACKETED = 30
+"""Likewise, where the terminal brackets what is pasted: few people type as much ahead unseen."""
 _OPENERS = "/:+-"
 """What is typed behind these is text for the field that they open."""
 _EDITING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -37,6 +40,25 @@ class Burst:
     def __init__(self, text: str) -> None:
         self.text = text
         self.dropped = False
+
+
+class Unpaused:
+    """Keys that come without a pause behind one that was not wanted: nor are they."""
+
+    def __init__(self) -> None:
+        self._at = float("-inf")
+
+    def begin(self, at: float | None = None) -> None:
+        """Take what follows for part of what came `at` a key's time, or now."""
+        self._at = monotonic() if at is None else at
+
+    def end(self) -> None:
+        """Take what follows for itself."""
+        self._at = float("-inf")
+
+    def has(self, key: events.Key) -> bool:
+        """Tell whether a key is part of it."""
+        return key.time - self._at < PAUSE_S
 
 
 def mark_keys(keys: list[events.Key], text: str) -> None:
@@ -67,9 +89,9 @@ def find_word(key: events.Key) -> str:
     return _LINE.split(find_rest(key), maxsplit=1)[0]
 
 
-def looks_pasted(text: str) -> bool:
-    """Tell whether characters that came in one piece are words, not keys."""
-    if len(text) < _LEAST or text[0] in _OPENERS or _EDITING.search(text):
+def looks_pasted(text: str, *, least: int = LEAST) -> bool:
+    """Tell whether characters that came in one piece, `least` or more, are words, not keys."""
+    if len(text) < least or text[0] in _OPENERS or _EDITING.search(text):
         return False
     runs = [run.casefold() for run in _RUN.findall(text)]
     words = [run for run in runs if len(run) >= _WORD and len(set(run)) >= _DIFFERENT[_WORD]]

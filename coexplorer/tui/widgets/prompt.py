@@ -18,7 +18,7 @@ from textual.widget import Widget
 from coexplorer.text import clean, width
 from coexplorer.tui.columns import Role
 from coexplorer.tui.messages import FieldLeft, TextAbandoned, TextEntered, TextRefused, TextTyped
-from coexplorer.tui.terminal.bursts import PAUSE_S
+from coexplorer.tui.terminal.bursts import Unpaused
 from coexplorer.tui.widgets.choices import NOTHING, Choice, Choices
 from coexplorer.tui.widgets.lines import Lines
 from coexplorer.written import join_lines
@@ -48,7 +48,7 @@ class Prompt(Vertical, can_focus=True):
         self._menu = False
         self._first = False
         self._left = 0
-        self._refused_at = float("-inf")
+        self._unwanted = Unpaused()
         self._before: Widget | None = None
         self._field: Field | None = None
         self._choices = Choices()
@@ -223,13 +223,12 @@ class Prompt(Vertical, can_focus=True):
         event.stop()
         event.prevent_default()
         choices = self._choices
-        follows = event.time - self._refused_at < PAUSE_S
         match event.key:
             case "escape" | "ctrl+c":
                 self._settle(None)
-            case _ if follows:
+            case _ if self._unwanted.has(event):
                 # Typed for something else, without a look: no letter of it is an answer.
-                self._refused_at = event.time
+                self._unwanted.begin(event.time)
             case "enter" if choices.chosen is not None:
                 self._take(choices.chosen)
             case "down" | "tab" | "j":
@@ -241,7 +240,7 @@ class Prompt(Vertical, can_focus=True):
                 if found:
                     self._take(found[0])
                 else:
-                    self._refused_at = event.time
+                    self._unwanted.begin(event.time)
                     self.post_message(TextRefused(self._tell_keys()))
 
     def _tell_keys(self) -> str:
