@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,13 +18,16 @@ from coexplorer.cli.deadline import Deadline, timeout_option
 from coexplorer.cli.format import plural
 from coexplorer.cli.narration import Progress, note, warn
 from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
+from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.row_values import attached_values
 from coexplorer.cli.schema import ATTACHED, OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import choose_targets, read_targets, target_options
 from coexplorer.cli.values import TEXT
+from coexplorer.config.environment import find_session
 from coexplorer.errors import PlatformTooOld
+from coexplorer.text import clean
 
 if TYPE_CHECKING:
     from coexplorer.cli.targets import Targets
@@ -33,6 +37,9 @@ if TYPE_CHECKING:
     from coexplorer.library.results import BatchReport
     from coexplorer.library.workplaces import FoundWorkplace
     from coexplorer.models import AssetId
+
+_NAMED = 5
+"""Of so many assets the folders are named one by one."""
 
 
 @click.command("attach")
@@ -86,7 +93,7 @@ def attach_command(
         dry_run=dry_run,
         yes=yes,
         style=style,
-        then=partial(_wait, invocation, deadline) if waits else None,
+        then=partial(_go_on, invocation, deadline, waits=waits, tells=style is Format.TABLE),
     )
 
 
@@ -140,6 +147,8 @@ def attached_command(invocation: Invocation, place: str | None, style: Format) -
         with Progress("reading the names"):
             return found, attached, await library.workplaces.names(attached)
 
+    from coexplorer.library.workplaces import find_data_folder
+
     found, attached, names = invocation.run(work)
     workplace = f"{found.workplace.kind}/{found.workplace.id}"
     rows = [attached_values(each, names.get(each.id, ""), workplace) for each in attached]
@@ -155,7 +164,9 @@ def attached_command(invocation: Invocation, place: str | None, style: Format) -
         for each in attached
     ]
     print_table(columns, told)
-    print_line(f"{plural(len(rows), 'asset')} attached to {found.title}")
+    folder = find_data_folder() if found.is_here else None
+    where = f", in {folder}" if folder is not None else ""
+    print_line(f"{plural(len(rows), 'asset')} attached to {found.title}{where}")
 
 
 async def _find(library: Library, place: str | None, *, to_list: bool = False) -> FoundWorkplace:
@@ -212,6 +223,35 @@ def _carry_out(
     if plan.caution and plan.todo and not shows_plan:
         warn(plan.caution)
     carry_out(invocation, plan, dry_run=dry_run, ask=ask, style=style, then=then)
+
+
+def _go_on(
+    invocation: Invocation,
+    deadline: Deadline | None,
+    report: BatchReport,
+    *,
+    waits: bool,
+    tells: bool,
+) -> tuple[BatchReport, int]:
+    """Wait for the files, if that is wanted, and say where in this workstation they are."""
+    report, code = _wait(invocation, deadline, report) if waits else (report, exits.OK)
+    if tells and not is_quiet():
+        for line in _name_folders(report):
+            print_line(line)
+    return report, code
+
+
+def _name_folders(report: BatchReport) -> list[str]:
+    """Return the paths of what this workstation has now; nothing where this is none."""
+    from coexplorer.library.workplaces import find_data_folder
+
+    here = f"computations/{find_session(os.environ)}"
+    mounts = [each.roles[here] for each in report.applied if each.roles and here in each.roles]
+    folder = find_data_folder() if mounts else None
+    if folder is None:
+        return []
+    named = [str(folder / clean(mount)) for mount in mounts if mount]
+    return named if len(named) <= _NAMED else [f"their files are in {folder}"]
 
 
 def _wait(

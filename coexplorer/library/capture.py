@@ -26,6 +26,7 @@ from coexplorer.errors import (
     tell_too_old,
 )
 from coexplorer.library.context import Context
+from coexplorer.library.workplaces import CAPSULE_ROOT
 from coexplorer.models import (
     Asset,
     AssetSource,
@@ -40,9 +41,6 @@ from coexplorer.models import (
     is_asset_id,
 )
 from coexplorer.text import plural
-
-CAPSULE_ROOT: Final = Path("/root/capsule")
-"""Where a workstation has its capsule: on other machines paths of a workstation mean nothing."""
 
 _OF_THE_KERNEL: Final = ("/proc", "/sys", "/dev")
 _FEWEST_PARTS: Final = 2

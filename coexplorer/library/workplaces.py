@@ -11,6 +11,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -41,6 +42,12 @@ SHORTEST_ID: Final = 6
 MOST_SUGGESTED: Final = 50
 """Capsules and pipelines that are offered for a part of a name."""
 
+CAPSULE_ROOT: Final = Path("/root/capsule")
+"""Where a workstation has its capsule: on other machines paths of a workstation mean nothing."""
+
+DATA_FOLDERS: Final = (CAPSULE_ROOT / "data", Path("/data"))
+"""Where a workstation has the folders of what is attached to it."""
+
 BEGINNING: Final = re.compile(rf"[0-9a-f][0-9a-f-]{{{SHORTEST_ID - 1},34}}", re.IGNORECASE)
 """What may be the beginning of an id."""
 _SEARCHED: Final = (WorkplaceKind.CAPSULE, WorkplaceKind.PIPELINE)
@@ -54,6 +61,14 @@ _SINCE_ALL: Final = "2.18"
 _SINCE_SEARCH: Final = "3.1"
 SINCE_SESSIONS: Final = "4.2"
 """The first version that attaches to cloud workstations, and captures their folders."""
+
+
+def find_data_folder() -> Path | None:
+    """Return where a workstation has what is attached to it; None: not on this machine.
+
+    Only where `WorkplaceFinder.here` names one does it mean anything.
+    """
+    return next(filter(Path.is_dir, DATA_FOLDERS), None)
 
 
 class FoundWorkplace(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from coexplorer.cli.commands import cli
 from coexplorer.demo.asset import Role
+from coexplorer.library import workplaces
 from coexplorer.library.completions import find_workplaces
 from tests.library.conftest import many_assets
 from tests.support.program import Program
@@ -92,6 +93,25 @@ def test_a_capsule_is_named_and_its_running_workstation_is_used(
     assert offered == [MY_CAPSULE, SESSION]
     offered = [each.text for each in find_workplaces(journal, "", to_run=True)]
     assert offered == [MY_CAPSULE]
+
+
+def test_a_workstation_says_where_the_files_are(
+    shell: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(workplaces, "DATA_FOLDERS", (tmp_path / "none", tmp_path))
+    path = str(tmp_path / "ecephys_655019_sorted")
+    assert path in shell.ok("attach", DERIVED, "--wait").out
+    assert path not in shell.ok("detach", DERIVED).out
+    assert (
+        f"attached to this workstation ({SESSION[:8]}), in {tmp_path}" in shell.ok("attached").out
+    )
+    assert shell.ok("attach", DERIVED, "-o", "json").json[0]["folder"] == "ecephys_655019_sorted"
+    many_assets(shell.server, 6)
+    many = shell.ok("attach", "--query", "tag:bulk", "-y")
+    assert f"their files are in {tmp_path}\n" in many.out
+    assert str(tmp_path) not in shell.ok("attach", VIEWED, "--onto", MY_PIPELINE).out
+    del shell.env["CO_COMPUTATION_ID"]
+    assert str(tmp_path) not in shell.ok("attach", VIEWED, "--onto", SESSION).out
 
 
 @pytest.mark.parametrize(

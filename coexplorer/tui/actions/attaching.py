@@ -130,7 +130,7 @@ async def attach(screen: Workbench) -> None:
     change = Change(attaching=Attaching(found.workplace, found.title, detach, mount, found.capsule))
     report = await _carry_out(screen, chosen, change)
     if report is not None:
-        await _wait(screen, report)
+        await _wait(screen, report, found)
 
 
 async def _ask(screen: Workbench, chooser: _Chooser) -> FoundWorkplace | None:
@@ -181,7 +181,7 @@ async def _carry_out(
     return await show_plan(screen, PlanScreen(screen.library, make, len(chosen), outside=outside))
 
 
-async def _wait(screen: Workbench, report: BatchReport) -> None:
+async def _wait(screen: Workbench, report: BatchReport, found: FoundWorkplace) -> None:
     """Wait for the files of what was attached, and say how that ended."""
     left = sum(result.is_mounting for result in report.results)
     if not left:
@@ -192,7 +192,11 @@ async def _wait(screen: Workbench, report: BatchReport) -> None:
     if failed := len(done.refused) - len(report.refused):
         screen.say(f"{failed:,} of {left:,} could not be mounted: see the log", severity="error")
     else:
-        screen.say(f"mounted: {what}")
+        from coexplorer.library.workplaces import find_data_folder  # noqa: PLC0415  needed here
+
+        folder = find_data_folder() if found.is_here else None
+        where = f", in {folder}" if folder is not None else ""
+        screen.say(f"mounted: {what}{where}")
 
 
 ACTIONS: dict[str, Action] = {"asset.attach": attach}
