@@ -88,7 +88,7 @@ def whoami_command(invocation: Invocation, *, style: Format) -> None:
     if style is not Format.TABLE:
         print_object(USER, values, style)
     else:
-        who = checked.user or ("you (no asset of yours to tell the name)" if checked.works else "?")
+        who = checked.user or ("you (name not known)" if checked.works else "?")
         named = f" (from {settings.domain_from})" if settings.domain_from else ""
         print_line(f"{who} at {settings.domain}{named}, profile {settings.profile}")
         works = {True: "works", False: "does not work", None: "could not be tried"}

@@ -52,8 +52,8 @@ _NAMED = 5
     shell_complete=complete_workplaces,
     help="A capsule, a pipeline or a workstation, by name or id; else this workstation.",
 )
-@click.option("--mount", metavar="FOLDER", help="The folder there, of one asset.")
-@click.option("--wait", "waits", is_flag=True, help="Wait until the files are there.")
+@click.option("--mount", metavar="FOLDER", help="The folder to mount it in, for a single asset.")
+@click.option("--wait", "waits", is_flag=True, help="Wait until the files can be read.")
 @plan_options
 @timeout_option
 @format_options(OUTCOME)
@@ -76,8 +76,8 @@ def attach_command(
     """Attach assets to this workstation, or to a capsule or pipeline.
 
     In a workstation, CO_COMPUTATION_ID says which one it is. If your workstation runs in the
-    capsule that you name, the assets are attached to the workstation. What is attached already
-    stays attached.
+    capsule that you name, the assets are attached to the workstation. Assets that are attached
+    already stay as they are.
     """
     targets = read_targets(assets, query)
     if deadline is not None:
@@ -123,7 +123,7 @@ def detach_command(
 ) -> None:
     """Detach assets from this workstation, or from a capsule or pipeline.
 
-    Their files stay on the platform; an undo attaches them again in the same folders.
+    The assets stay on the platform. Undo attaches them again, in the same folders.
     """
     targets = read_targets(assets, query)
     plan = invocation.run(
@@ -176,7 +176,7 @@ async def _find(library: Library, place: str | None, *, to_list: bool = False) -
     named = await library.workplaces.find(place)
     found = await library.workplaces.find_session(named)
     if found.workplace != named.workplace:
-        note(f"{named.title} has a workstation running, so that is meant: {found.title}")
+        note(f"this is about {found.title}, which runs in {named.title}")
     return found
 
 

@@ -170,7 +170,7 @@ OUTCOME = RowKind(
         Key("lacking", Holds.TEXT, "What of the sharing the platform did not do.", nullable=True),
         _WORKPLACE,
         _FOLDER,
-        Key("mounting", Holds.FLAG, "It is attached, and its files are not there yet."),
+        Key("mounting", Holds.FLAG, "It is attached, but its files can't be read yet."),
         Key("moving", Holds.FLAG, "It is being transferred: the platform has begun, no more."),
         _ERROR,
         _CHANGE,

@@ -365,8 +365,8 @@ def _find_person(settings: Settings, sources: tuple[TokenSource, ...]) -> Settin
 def tell_new(profile: str) -> str:
     """Say that nobody knows yet whose a profile's token is."""
     return (
-        f"profile {profile} has a new token: if it is not of the same person as before,"
-        " nothing that was known is shown, and nothing that waited is sent"
+        f"profile {profile} has a new token: if it is another person's, coexplorer shows nothing"
+        " of what it knew, and sends nothing that waited"
     )
 
 

@@ -172,7 +172,7 @@ def check_capsule_editor(capsule: StoredCapsule, user: User) -> None:
     """
     what = capsule.kind.removesuffix("s")
     if not may_edit(capsule, user.email):
-        raise Refusal(403, f"Forbidden: you can view this {what} but not change it")
+        raise Refusal(403, "Forbidden: your role is viewer")
     if capsule.status == "release":
         raise Refusal(403, f"Forbidden: a released {what} can't be changed")
 
@@ -221,7 +221,7 @@ def check_editor(asset: StoredAsset, user: User) -> None:
         Refusal: 403.
     """
     if not may_edit(asset, user.email):
-        raise Refusal(403, "Forbidden: you can view this data asset but not change it")
+        raise Refusal(403, "Forbidden: your role is viewer")
 
 
 def check_owner(asset: StoredAsset, user: User) -> None:

@@ -119,8 +119,7 @@ async def judge_metadata(
 def describe_lacking(keys: Sequence[str]) -> str:
     """Say which required keys a new asset lacks (pure); the platform may take it anyway."""
     named = " and ".join(f"'{clean(key)}'" for key in keys)
-    verb = "is" if len(keys) == 1 else "are"
-    return f"{named} {verb} required by your deployment, and not given"
+    return f"your deployment requires {named}, which you did not give"
 
 
 def touches_metadata(names: Iterable[str]) -> bool:

@@ -52,7 +52,8 @@ _POLLS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 _LOOKS_AT_OLD_ERROR: Final = 3
 """After so many looks at the error of an earlier try nobody waits for another one."""
 CAUTION: Final = (
-    "a transfer can't be undone; people and pipelines find the files at the new place alone"
+    "a transfer can't be undone; afterwards the files are only in the new place, for people and"
+    " pipelines alike"
 )
 """What is to be known before anything is transferred."""
 

@@ -153,12 +153,12 @@ def test_an_edit_of_something_else_sends_no_metadata(program: Program) -> None:
 def test_a_new_asset_without_required_metadata_is_warned_of(program: Program) -> None:
     (program.server.make_bucket("my-bucket") / "reads.txt").write_text("ACGT")
     args = ("create", "--bucket", "my-bucket", "--public", "-o", "json")
-    warning = "'subject id' is required by your deployment, and not given"
+    warning = "your deployment requires 'subject id', which you did not give"
     for meta in ((), ("--meta", "age=3")):
         done = program.ok(*args, "Without", *meta)
         assert (done.err.count(warning), len(done.json)) == (1, 1)
     assert warning in program(*args, "Refused", "--prefix", "no/such", "--meta", "age=3").err
-    assert "required" not in program.ok(*args, "With", "--meta", "subject id=9").err
+    assert "requires" not in program.ok(*args, "With", "--meta", "subject id=9").err
 
 
 def test_a_new_asset_can_have_metadata(program: Program) -> None:

@@ -27,7 +27,7 @@ async def send_without(app: Running) -> None:
     """Send the form without the metadata that is required: the second Ctrl-S does."""
     await app.press("ctrl+s")
     await app.until_shown("* required by your deployment")
-    await app.until_shown("'subject id' is required by your deployment, and not given; ctrl+s")
+    await app.until_shown("your deployment requires 'subject id', which you did not give; ctrl+s")
     assert not app.server.requests("POST", "*/data_assets")
     assert getattr(app.app.focused, "field_name", "") == "metadata.subject id"
     await app.type("7")
