@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from coexplorer.api import paging
-from coexplorer.catalog import Catalog, connections, sweeps
+from coexplorer.catalog import Catalog, preparing, sweeps
 from coexplorer.demo.asset import StoredAsset
 from coexplorer.demo.faults import FaultKind
 from coexplorer.demo.hooks import Gate
@@ -435,7 +435,7 @@ async def test_whoever_waits_for_a_sweep_never_waits_for_its_writes(
     open_session: OpenSession, server: DemoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A first sweep writes page after page, for minutes: who wants to write waits in vain."""
-    monkeypatch.setattr(connections, "BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(preparing, "BUSY_TIMEOUT_S", 0.01)
     reports: dict[str, SyncReport] = {}
 
     async def sweep(name: str, library: Library) -> None:
