@@ -2,6 +2,8 @@
 
 The catalog is a cache: everything in it can be fetched again. So an older schema that can't be
 migrated is thrown away, and a newer one is left alone (a newer coexplorer is using it).
+
+It is a table of steps, so it is long.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The library's answers, as plain data. Pure."""
+"""The library's answers, as plain data. Pure.
+
+It is a table of their shapes, so it is long.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Failed writes: the reason goes into the asset's ``error``, the text into the journal."""
+"""Failed writes: the reason goes into the asset's ``error``, the text into the journal.
+
+What ``error`` tells and which entry has the text change together, so both are here.
+"""
 
 from __future__ import annotations
 
