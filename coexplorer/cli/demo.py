@@ -162,7 +162,14 @@ def _tell(server: DemoServer, *, as_json: bool) -> None:
     """Say where the server is and how to sign in."""
     if as_json:
         users = [{"email": user.email, "token": user.token} for user in server.users]
-        click.echo(msgspec.json.encode({"url": server.url, "users": users}))
+        keys = server.s3_keys
+        storage = {
+            "url": server.s3_url,
+            "access_key_id": keys.id,
+            "secret_access_key": keys.secret,
+        }
+        told = {"url": server.url, "users": users, "s3": storage}
+        click.echo(msgspec.json.encode(told))
         sys.stdout.flush()
         return
     total = plural(server.store.count(), "asset")
@@ -170,6 +177,12 @@ def _tell(server: DemoServer, *, as_json: bool) -> None:
     for user in server.users:
         print_line(f"  as {user.email}:")
         print_line(f"    export CODEOCEAN_DOMAIN={server.url} CODEOCEAN_TOKEN={user.token}")
+    keys = server.s3_keys
+    print_line("  files of external assets (S3):")
+    print_line(
+        f"    export AWS_ENDPOINT_URL_S3={server.s3_url} AWS_ACCESS_KEY_ID={keys.id}"
+        f" AWS_SECRET_ACCESS_KEY={keys.secret}"
+    )
     print_line(f"Data is kept in {server.data}. Press Ctrl-C to stop.")
     sys.stdout.flush()
 

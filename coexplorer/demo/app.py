@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, Router
@@ -25,10 +26,22 @@ from coexplorer.demo import (
 from coexplorer.demo.deployment import Deployment
 from coexplorer.demo.dialects import Dialect
 from coexplorer.demo.replies import Refusal, answer_refusal
+from coexplorer.demo.s3.routes import ROOT as S3_ROOT
+from coexplorer.demo.s3.routes import answer as answer_s3
 
 PREFIX = "/api/v1"
 RELEASES_SINCE = (4, 8)
 """The version that the oldest SDK wants which has these calls."""
+_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
+
+
+class _AnyPath(PathConvertor):
+    """A path of any characters: line breaks, which Starlette's own leaves out, are names, too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("anything", _AnyPath())
 
 
 def build_app(deployment: Deployment) -> Starlette:
@@ -44,7 +57,8 @@ def build_app(deployment: Deployment) -> Starlette:
     app = Starlette(
         routes=[
             Mount(PREFIX, Router(build_routes(deployment), redirect_slashes=False)),
-            Route("/storage/{asset_id}/{path:path}", routes_files.send_file),
+            Route("/storage/{asset_id}/{path:anything}", routes_files.send_file),
+            Route(S3_ROOT + "{path:anything}", answer_s3, methods=_METHODS),
         ],
         middleware=[Middleware(_SlashTaker)],
         lifespan=lifespan,

@@ -1,16 +1,24 @@
 """Buckets of the embedded S3: folders of real files, public or with keys.
 
 A bucket is the folder ``buckets/<name>`` of the server's data folder; a private one has a file
-``buckets/.keys/<name>`` with lines ``ACCESS_KEY_ID:SECRET_ACCESS_KEY``.
+``buckets/.keys/<name>`` with lines ``ACCESS_KEY_ID:SECRET_ACCESS_KEY``. Likewise
+``buckets/.region/<name>`` names its region, ``buckets/.archived/<name>`` the prefixes of what lies
+in an archive, a line each, and where there is a ``buckets/.requester-pays/<name>``, who reads pays.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from coexplorer.demo.samples import file_bytes, file_tree
+
+REGION = "us-east-1"
+"""Where buckets are that say nothing else."""
+
+_KEYS, _REGION, _ARCHIVED, _REQUESTER_PAYS = ".keys", ".region", ".archived", ".requester-pays"
 
 SAMPLE_KEYS = ("AKIADEMO", "demo-secret")
 """Access key id and secret of `SAMPLE_PRIVATE`."""
@@ -28,13 +36,24 @@ _SAMPLE_ID = "5e551011-0000-4000-8000-000000000000"
 _LARGEST_SAMPLE_BYTES = 300_000
 
 
-def make_bucket(data: Path, name: str, *, keys: tuple[str, str] | None = None) -> Path:
+def make_bucket(
+    data: Path,
+    name: str,
+    *,
+    keys: tuple[str, str] | None = None,
+    region: str = "",
+    archived: Sequence[str] = (),
+    requester_pays: bool = False,
+) -> Path:
     """Make a bucket, if it is not there, and return its folder.
 
     Args:
         data: The server's data folder.
         name: As S3 allows it: 3 to 63 small letters, digits, dots and hyphens.
         keys: Access key id and secret access key; a bucket without them is public.
+        region: Empty: `REGION`.
+        archived: Prefixes of what lies in an archive, and can't be read before it is restored.
+        requester_pays: Who reads it has to say that they pay.
 
     Raises:
         ValueError: S3 does not allow the name.
@@ -43,10 +62,18 @@ def make_bucket(data: Path, name: str, *, keys: tuple[str, str] | None = None) -
         raise ValueError(f"{name!r} is not a bucket name")
     folder = data / "buckets" / name
     folder.mkdir(mode=0o700, exist_ok=True)
-    if keys is not None:
-        file = data / "buckets" / ".keys" / name
-        file.touch(mode=0o600)
-        file.write_text(":".join(keys) + "\n")
+    told = {
+        _KEYS: ":".join(keys) if keys else "",
+        _REGION: region,
+        _ARCHIVED: "\n".join(archived),
+        _REQUESTER_PAYS: "yes" if requester_pays else "",
+    }
+    for kind, text in told.items():
+        if text:
+            file = data / "buckets" / kind / name
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(f"{text}\n")
     return folder
 
 
@@ -67,15 +94,58 @@ def find_bucket(data: Path, name: str) -> Path | None:
     return folder if _is_bucket_name(name) and folder.is_dir() else None
 
 
+def find_region(data: Path, name: str) -> str:
+    """Return the region of a bucket."""
+    return "".join(_read_lines(data, _REGION, name)) or REGION
+
+
+def list_archived(data: Path, name: str) -> tuple[str, ...]:
+    """Return the prefixes of a bucket's objects that lie in an archive."""
+    return tuple(_read_lines(data, _ARCHIVED, name))
+
+
+def is_archived(data: Path, name: str, key: str) -> bool:
+    """Tell whether an object lies in an archive."""
+    return key.startswith(list_archived(data, name))
+
+
+def wants_payer(data: Path, name: str) -> bool:
+    """Tell whether who reads a bucket pays for it, and has to say so."""
+    return bool(_read_lines(data, _REQUESTER_PAYS, name))
+
+
+def find_secret(data: Path, key_id: str) -> str | None:
+    """Return the secret that goes with an access key id of any bucket; None: it is unknown."""
+    for file in sorted((data / "buckets" / _KEYS).iterdir()):
+        for line in _read_lines(data, _KEYS, file.name):
+            known, _, secret = line.partition(":")
+            if hmac.compare_digest(known.encode(), key_id.encode()):
+                return secret
+    return None
+
+
+def has_key_id(data: Path, name: str, key_id: str) -> bool:
+    """Tell whether an access key id is one of a private bucket's."""
+    return key_id in {line.partition(":")[0] for line in _read_lines(data, _KEYS, name)}
+
+
+def _read_lines(data: Path, kind: str, name: str) -> list[str]:
+    file = data / "buckets" / kind / name
+    if not _is_bucket_name(name) or not file.is_file():
+        return []
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line]
+
+
 def is_private(data: Path, name: str) -> bool:
     """Tell whether a bucket wants keys."""
-    return (data / "buckets" / ".keys" / name).exists()
+    return (data / "buckets" / _KEYS / name).exists()
 
 
 def keys_open(data: Path, name: str, key_id: str, secret: str) -> bool:
     """Tell whether keys open a private bucket."""
     given = f"{key_id}:{secret}".encode()
-    lines = (data / "buckets" / ".keys" / name).read_bytes().splitlines()
+    lines = (data / "buckets" / _KEYS / name).read_bytes().splitlines()
     return any(hmac.compare_digest(given, line.strip()) for line in lines)
 
 

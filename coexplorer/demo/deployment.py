@@ -18,6 +18,7 @@ from coexplorer.demo.hooks import Hooks
 from coexplorer.demo.metadata import FIELDS, SchemaField
 from coexplorer.demo.people import ADMINS
 from coexplorer.demo.replies import Refusal
+from coexplorer.demo.s3.objects import ObjectIndex
 from coexplorer.demo.sharing import find_role, is_owner, may_edit, may_read
 from coexplorer.demo.store import Store
 
@@ -53,6 +54,7 @@ class Deployment:
     ) -> None:
         self.data = data
         self.store = store
+        self.objects = ObjectIndex(data, store)
         self.dialect = dialect
         self.version = version or VERSIONS[dialect]
         self.users = tuple(users)

@@ -32,6 +32,8 @@ from coexplorer.demo.guesses import Guesses
 from coexplorer.demo.hooks import GatedApp, Hooks, LoggedRequest, RecordingApp, RequestLog
 from coexplorer.demo.metadata import SchemaField
 from coexplorer.demo.routes_computations import fail_unfinished_runs
+from coexplorer.demo.s3.routes import ROOT as S3_ROOT
+from coexplorer.demo.s3.signing import KeyPair, derive_keys
 from coexplorer.demo.store import Store
 from coexplorer.errors import FileTrouble, explain_os
 
@@ -112,6 +114,16 @@ class DemoServer:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def s3_url(self) -> str:
+        """Where its S3-compatible storage is, which external assets' files are in."""
+        return self.url + S3_ROOT
+
+    @property
+    def s3_keys(self) -> KeyPair:
+        """The key pair that opens every bucket there."""
+        return derive_keys(self._deployment.signing_key)
+
+    @property
     def data(self) -> Path:
         """The data folder."""
         return self._deployment.data
@@ -168,14 +180,24 @@ class DemoServer:
         """Return the requests that came (`RequestLog.find_all`)."""
         return self.log.find_all(method, path, answered=answered)
 
-    def make_bucket(self, name: str, *, keys: tuple[str, str] | None = None) -> Path:
-        """Make a bucket and return its folder.
-
-        Args:
-            name: As S3 allows it: 3 to 63 small letters, digits, dots and hyphens.
-            keys: Access key id and secret access key; a bucket without them is public.
-        """
-        return make_bucket(self.data, name, keys=keys)
+    def make_bucket(
+        self,
+        name: str,
+        *,
+        keys: tuple[str, str] | None = None,
+        region: str = "",
+        archived: Sequence[str] = (),
+        requester_pays: bool = False,
+    ) -> Path:
+        """Make a bucket and return its folder (`buckets.make_bucket`)."""
+        return make_bucket(
+            self.data,
+            name,
+            keys=keys,
+            region=region,
+            archived=archived,
+            requester_pays=requester_pays,
+        )
 
     def start(self) -> None:
         """Listen, and answer in a thread from now on.

@@ -15,7 +15,7 @@ from threading import RLock
 
 import msgspec
 
-from coexplorer.demo.asset import Role, StoredAsset
+from coexplorer.demo.asset import Bucket, Role, StoredAsset
 from coexplorer.demo.capsule_store import CapsuleStore
 
 EVERYONE, FINDERS = "*", "?"
@@ -90,6 +90,22 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(StoredAsset)
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where the files of an external asset are, and what is needed to make them up."""
+
+    id: str
+    created: int
+    source: Bucket
+    state: str = "ready"
+    files: int | None = None
+    folder: str | None = None
+
+
+_place_decoder = msgspec.json.Decoder(Place)
+_PLACES = frozenset(("source", "state", "files", "folder"))
+"""Attributes that say where an external asset's files are."""
+
+
 class Store:
     """Assets in a SQLite file.
 
@@ -98,9 +114,11 @@ class Store:
 
     Attributes:
         workshop: The capsules, pipelines and computations.
+        external_version: Another number whenever `external_places` may return something else.
     """
 
     workshop: CapsuleStore
+    external_version: int = 0
 
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600)
@@ -160,6 +178,21 @@ class Store:
             rows = self._db.execute("SELECT record FROM asset ORDER BY seq").fetchall()
         return [_decoder.decode(record) for (record,) in rows]
 
+    def external_places(self) -> list[Place]:
+        """Return where S3 has the made-up files of external assets, in order of arrival."""
+        sql = "SELECT record FROM asset WHERE external ORDER BY seq"
+        with self._lock:
+            rows = self._db.execute(sql).fetchall()
+        places = (_place_decoder.decode(record) for (record,) in rows)
+        return [
+            place
+            for place in places
+            if place.state == "ready"
+            and place.files != 0
+            and place.folder is None
+            and place.source.origin == "aws"
+        ]
+
     def unfinished(self) -> list[StoredAsset]:
         """Return the assets whose creation was begun and has no outcome."""
         sql = "SELECT record FROM asset WHERE creating ORDER BY seq"
@@ -181,6 +214,7 @@ class Store:
                 while batch := list(islice(stream, _BATCH)):
                     self._insert_batch(batch)
                     added += len(batch)
+            self.external_version += 1
         return added
 
     def update(self, asset_id: str, **changes: object) -> StoredAsset:
@@ -201,12 +235,15 @@ class Store:
                 for table in ("reader", "favorite", "sharing"):
                     self._db.execute(f"DELETE FROM {table} WHERE seq = ?", (seq,))  # noqa: S608
                 self._insert_people([(seq, asset)])
+            if changes.keys() & _PLACES:
+                self.external_version += 1
             return asset
 
     def delete(self, asset_id: str) -> None:
         """Remove an asset; nothing happens when it is not there."""
         with self._lock:
             self._db.execute("DELETE FROM asset WHERE id = ?", (asset_id,))
+            self.external_version += 1
 
     def has_metadata_field(self, name: str) -> bool:
         """Tell whether any asset has a field of this name in its custom metadata."""
@@ -222,6 +259,7 @@ class Store:
         """Remove all assets."""
         with self._lock:
             self._db.execute("DELETE FROM asset")
+            self.external_version += 1
 
     def select(
         self, where: Sequence[str], order: str, values: Mapping[str, object]

@@ -59,6 +59,10 @@ def test_serve_says_where_it_is_and_who_can_sign_in(tmp_path: Path) -> None:
         assert isinstance(users, list)
         assert [set(user) for user in users] == [{"email", "token"}] * 3
         assert count_assets(told) == 30
+        storage = told["s3"]
+        assert isinstance(storage, dict)
+        assert set(storage) == {"url", "access_key_id", "secret_access_key"}
+        assert storage["url"] == f"{told['url']}/s3"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
