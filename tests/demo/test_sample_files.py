@@ -12,6 +12,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from coexplorer.demo.files import Tree, find_content, list_folder
@@ -19,6 +20,8 @@ from coexplorer.demo.samples import file_bytes, file_tree, find_size, list_level
 from coexplorer.demo.samples.contents import PICTURE_HEIGHT, PICTURE_WIDTH
 from coexplorer.demo.samples.files import TREE_NAMES, VAST, find_tree_name
 from coexplorer.demo.samples.hdf5 import Array, Group, write_head
+from coexplorer.demo.samples.parquet import Values, write_table
+from coexplorer.demo.samples.vocabulary import REGIONS
 
 VAST_ID = "00000000-0000-4000-8000-0000000000fc"
 
@@ -81,6 +84,11 @@ def test_files_are_what_their_names_say(tree: str) -> None:
                 with zipfile.ZipFile(io.BytesIO(content)) as archive:
                     assert archive.testzip() is None
                     assert "README.md" in archive.namelist()
+            case "parquet":
+                table = pyarrow.parquet.read_table(io.BytesIO(content))
+                assert table.column_names == ["unit", "region", "firing_rate", "spikes"]
+                assert table["unit"].to_pylist() == list(range(table.num_rows))
+                assert set(table["region"].to_pylist()) <= set(REGIONS)
             case "h5" | "nwb":
                 with h5py.File(io.BytesIO(content)) as file:
                     check_recording(file, size)
@@ -134,6 +142,19 @@ def test_hdf5_of_every_kind_of_array_and_text(tmp_path: Path) -> None:
         assert file["none"].shape == (0,)
         assert file["rest"][:].tolist() == [[1, 2], [3, 4]]
         assert [file["many"][f"group {n} é"].attrs["n"] for n in (0, 299)] == ["0", "299"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 20_000])
+def test_parquet_of_every_kind_of_column(count: int) -> None:
+    columns: dict[str, Values] = {
+        "whole": [number - 5 for number in range(count)],
+        "other": [number / 3 for number in range(count)],
+        "text": [f"µ{number}" * (number % 40) for number in range(count)],
+        **{f"column {number}": list(range(count)) for number in range(20)},
+    }
+    table = pyarrow.parquet.read_table(io.BytesIO(write_table(columns)))
+    assert table.num_rows == count
+    assert {name: table[name].to_pylist() for name in table.column_names} == columns
 
 
 def test_any_part_of_a_huge_file_is_there_at_once() -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from coexplorer.demo.samples.hdf5 import Array, Group, write_head
 from coexplorer.demo.samples.noise import make_noise
+from coexplorer.demo.samples.parquet import write_table
 from coexplorer.demo.samples.vocabulary import EXPERIMENTERS, REGIONS, RIGS
 
 PICTURE_WIDTH, PICTURE_HEIGHT = 192, 144
@@ -62,6 +63,8 @@ def build_text(asset_id: str, path: str, title: str) -> bytes | None:
             text = f"<!doctype html>\n<title>{title}</title>\n<h1>Summary of {asset_id}</h1>\n"
         case "zip":
             return _build_archive(rng, asset_id, title)
+        case "parquet":
+            return _build_units(rng)
         case "keep" | "-rf" | "a" | "txt":
             text = "kept\n"
         case _:
@@ -248,6 +251,18 @@ def _build_archive(rng: random.Random, asset_id: str, title: str) -> bytes:
         for name, text in files.items():
             archive.writestr(zipfile.ZipInfo(name, _NEVER), text)
     return out.getvalue()
+
+
+def _build_units(rng: random.Random) -> bytes:
+    numbers = range(rng.randrange(40, 400))
+    return write_table(
+        {
+            "unit": list(numbers),
+            "region": [rng.choice(REGIONS) for _ in numbers],
+            "firing_rate": [round(rng.lognormvariate(1.5, 0.8), 3) for _ in numbers],
+            "spikes": [rng.randrange(100, 90_000) for _ in numbers],
+        }
+    )
 
 
 def _build_facts(rng: random.Random, asset_id: str, name: str) -> dict[str, object]:
