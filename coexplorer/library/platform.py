@@ -15,6 +15,7 @@ from coexplorer.library.people import find_other
 from coexplorer.library.permissions import Seen, read_all_sharing
 from coexplorer.library.remote import find_remote, search_remote
 from coexplorer.library.results import RemoteFound
+from coexplorer.library.viewed import find_viewed
 from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import Asset, AssetId, Record, SearchRequest, Secret, Wait
 from coexplorer.query import Query
@@ -67,6 +68,13 @@ class Platform:
             tells (before v4.3).
         """
         return await read_all_sharing(self._context, ids, progress)
+
+    async def only_viewed(self, ids: Sequence[AssetId]) -> frozenset[AssetId]:
+        """Tell which of several assets this user can only view, as far as it says in some seconds.
+
+        Where it can't be asked, none: this raises no `ApiError`.
+        """
+        return await find_viewed(self._context, ids)
 
     def search(self, request: SearchRequest, *, rows: int | None = None) -> AsyncIterator[Asset]:
         """Stream what the platform itself finds, each asset once.

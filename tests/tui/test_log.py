@@ -247,6 +247,7 @@ async def test_the_log_says_that_it_is_being_read(
 
 @pytest.mark.command("log.undo")
 async def test_an_older_change_is_chosen_and_undone(server: DemoServer, settings: Settings) -> None:
+    server.faults.add(404, "GET", "**/permissions")  # nobody tells who may only view what
     async with running_app(server, settings) as app:
         await app.press("*", "+")
         await app.type("bulk")
@@ -355,6 +356,7 @@ async def test_more_than_a_few_changes_are_sent_only_after_a_question(
 async def test_a_change_of_many_is_sent_again_as_a_whole(
     server: DemoServer, settings: Settings
 ) -> None:
+    server.faults.add(404, "GET", "**/permissions")  # nobody tells who may only view what
     async with running_app(server, settings) as app:
         await app.go_to("RNA-seq reference")
         await app.press("space", "g", "space", "+")

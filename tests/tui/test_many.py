@@ -45,7 +45,7 @@ async def test_marked_assets_are_changed_as_a_plan_with_a_diff(
 async def test_a_plan_that_is_left_sends_nothing(server: DemoServer, settings: Settings) -> None:
     async with running_app(server, settings) as app:
         await app.press("*", "a")
-        await app.until_shown("archive: 8 assets")
+        await app.until_shown("archive: 7 assets, 1 left out")
         await app.press("escape")
         await app.until_shown("8 marked")
         assert not server.log.find_all("PATCH")
@@ -242,11 +242,11 @@ async def test_what_a_search_has_marked_must_be_in_it_still(
         await app.until_shown("add tag")
         await app.type("keep")
         await app.press("enter")
-        await app.until_shown("add tag keep: 8 assets")
+        await app.until_shown("add tag keep: 7 assets, 1 left out")
         server.store.update(OUTSIDE, archived=True)
         server.store.update(COMBINED, archived=True)
         await app.press("y")
-        await app.until_shown(" 1 left out")
+        await app.until_shown(" 2 left out")
         assert app.stored(OUTSIDE).tags == ("keep",)
         assert app.stored(COMBINED).tags == ()
         await app.press("escape")

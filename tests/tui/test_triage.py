@@ -134,3 +134,35 @@ async def test_an_asset_that_is_made_ready_meanwhile_is_told(
         server.store.update(DRAFT, state="ready", size=10, files=1)
         await app.main.tell_settled(AssetId(DRAFT), "ready")
         await app.until_shown("ophys_draft is ready")
+
+
+@pytest.mark.parametrize("keys", ["a", "+new\r", ":rename a tag\rgenomics\r\x15rna\r"])
+async def test_what_is_only_viewed_is_left_out_of_a_plan_beforehand(
+    server: DemoServer, settings: Settings, keys: str
+) -> None:
+    server.store.update(OUTSIDE, tags=("genomics",))
+    server.store.update(THEIRS, tags=("genomics",))
+    chosen = OUTSIDE, VIEWED, THEIRS
+    async with running_app(server, settings) as app:
+        app.main.state.marked.add(await app.library.assets.rows([AssetId(i) for i in chosen]))
+        app.main.show_marks()
+        app.send(keys.encode())
+        await app.until_shown("2 assets, 1 left out", "you can view it, but not change it")
+        if keys != "a":
+            await app.until_shown("1 asset not yours to change: left out")
+        await app.press("y")
+        await app.until_shown("2 done, 0 failed")
+        changed = server.log.find_all("PATCH" if keys == "a" else "PUT")
+        assert not [each for each in changed if VIEWED in each.path]
+        assert len(changed) == 2
+
+
+async def test_where_nobody_tells_who_may_change_what_the_plan_has_all(
+    server: DemoServer, settings: Settings
+) -> None:
+    chosen = OUTSIDE, VIEWED
+    async with running_app(server, settings) as app:
+        app.main.state.marked.add(await app.library.assets.rows([AssetId(i) for i in chosen]))
+        server.faults.add(404, "GET", "**/permissions")
+        app.send(b"+new\r")
+        await app.until_shown("add tag new: 2 assets")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coexplorer.tui.keys import key_of
 from coexplorer.tui.workbench import STILL_MARKED
 
 if TYPE_CHECKING:
+    from coexplorer.library.plans import Plan
     from coexplorer.library.results import BatchReport
     from coexplorer.tui.screens.plan import MakePlan, PlanScreen
     from coexplorer.tui.workbench import Workbench
@@ -38,9 +40,22 @@ async def carry_out(
     from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
 
     outside = screen.state.marked.outside
-    shown = PlanScreen(screen.library, make, count, outside=outside, written=written)
+    shown = PlanScreen(
+        screen.library, partial(_make, screen, make), count, outside=outside, written=written
+    )
     report = await show_plan(screen, shown)
     return report is not None or shown.has_nothing
+
+
+async def _make(screen: Workbench, make: MakePlan) -> Plan:
+    """Make a plan, without what this user can only view: it would be refused one by one."""
+    from coexplorer.library.viewed import CHANGING, leave_out_viewed  # noqa: PLC0415  see above
+
+    plan = await make()
+    changed = [item.asset_id for item in plan.todo if item.action in CHANGING]
+    rows = await screen.library.assets.rows(changed)
+    others = [row.id for row in rows if not row.mine]
+    return leave_out_viewed(plan, await screen.library.platform.only_viewed(others))
 
 
 async def show_plan(screen: Workbench, shown: PlanScreen) -> BatchReport | None:
