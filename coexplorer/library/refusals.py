@@ -84,7 +84,8 @@ def failed_state(error: CoexplorerError, *, sent: bool) -> State:
         return State.CONFLICT
     if sent:
         return State.UNKNOWN
-    if is_final(error):
+    # Nobody can tell who typed it, so nothing sends it unasked.
+    if is_final(error) or isinstance(error, OtherPerson):
         return State.REFUSED
     return State.SKIPPED if isinstance(error, Refused) else State.UNSENT
 

@@ -280,4 +280,4 @@ async def sign_in(address: Address, token: Secret) -> Settings:
         await library.platform.sign_in(token)
         settings = library.settings
     save_profile(paths, profile)
-    return msgspec.structs.replace(settings, saved=True)
+    return msgspec.structs.replace(settings, saved=True, shares_token=True)

@@ -80,6 +80,52 @@ async def test_a_session_goes_on_with_the_token_that_it_began_with(
     assert server.store.get(RAW).name == "kept"
 
 
+async def test_what_meets_another_persons_token_is_sent_by_nothing_unasked(
+    server: DemoServer, print_token: Print
+) -> None:
+    """The program fails at the start, so nobody knows who types; then it prints the other's."""
+    async with open_library(find_profile(), origin="cli") as library:
+        await library.sync.sweep()
+    print_token("")
+    async with open_library(find_profile(), origin="tui") as library:
+        (record,) = await library.assets.records([RAW])
+        print_token(server.users[1].token)
+        base = record.asset.fields
+        with pytest.raises(OtherPerson):
+            await library.changes.edit(RAW, base, msgspec.structs.replace(base, name="whose"))
+        (entry,) = await library.log.kept()
+        assert entry.state == State.REFUSED
+    async with open_library(find_profile(), origin="cli") as theirs:
+        assert not await theirs.log.entries()
+    assert server.store.get(RAW).name == base.name
+
+
+async def test_a_sign_in_beside_an_open_session_is_noticed(server: DemoServer) -> None:
+    me, colleague = (user.token for user in server.users[:2])
+    config = find_paths().config_file
+    config.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config.touch(0o600)
+
+    def write(token: str) -> None:
+        config.write_text(f'[profiles.lab]\ndomain = "{server.url}"\ntoken = "{token}"\n')
+
+    write(me)
+    async with open_library(find_profile(), origin="tui") as library:
+        await library.sync.sweep()
+    async with open_library(find_profile(), origin="tui") as library:
+        assert await library.platform.find_other() is None
+        env = {"CODEOCEAN_DOMAIN": server.url, "CODEOCEAN_TOKEN": colleague}
+        async with open_library(load_settings(env=env), origin="cli") as other:
+            await other.platform.ping()
+        assert await library.platform.find_other() is None, "a token of their own is no matter"
+        write(colleague)
+        async with open_library(find_profile(), origin="cli") as other:
+            await other.platform.ping()
+        assert isinstance(await library.platform.find_other(), OtherPerson)
+        write(me)
+        assert await library.platform.find_other() is None
+
+
 async def test_the_first_person_is_written_down_while_their_app_is_open(
     server: DemoServer, print_token: Print
 ) -> None:

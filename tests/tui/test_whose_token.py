@@ -12,6 +12,7 @@ import pytest
 from coexplorer.config import find_paths, load_settings
 from coexplorer.config.environment import TOKENS
 from coexplorer.demo.server import DemoServer
+from coexplorer.library import open_library
 from coexplorer.library.drafts import AllDrafts
 from coexplorer.library.people import place_person
 from coexplorer.tui.quickstart.first_frame import build_key
@@ -19,6 +20,7 @@ from tests.cli.test_token_programs import write_profile
 from tests.support.program import Program
 from tests.support.server import RAW
 from tests.support.terminal import Terminal, in_terminal
+from tests.support.tui import running_app
 
 APP = [sys.executable, "-m", "coexplorer"]
 MINE = "ecephys_655019_2023-04-03"
@@ -94,6 +96,24 @@ def test_an_open_app_ends_once_the_token_is_proven_to_be_somebody_elses(
     assert found[1].asset_id
     assert "begun by the first" in found[1].mine.name
     assert "begun" not in program.server.store.get(RAW).name
+
+
+async def test_another_persons_token_typed_at_the_sign_in_ends_the_app(
+    program: Program, switch: Callable[[int], None]
+) -> None:
+    switch(0)
+    server = program.server
+    async with open_library(load_settings(profile="lab"), origin="cli") as library:
+        await library.sync.sweep()
+    async with running_app(server, load_settings(profile="lab")) as running:
+        server.sign_in.expire(server.users[0].token)
+        running.app.show_sign_in(None)
+        await running.until_shown("Sign in to")
+        await running.type(server.users[1].token)
+        await running.press("enter")
+        await running.until(lambda: running.app.other is not None, "the end")
+        assert running.app.has_ended
+    assert "belongs to somebody else" in str(running.app.other)
 
 
 @pytest.mark.parametrize("name", TOKENS)
