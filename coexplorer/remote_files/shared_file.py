@@ -42,7 +42,8 @@ _log = logging.getLogger(__name__)
 class _Fetch:
     """One request on its way: the blocks that it brings, in order."""
 
-    def __init__(self, blocks: range, cause: object, generation: int) -> None:
+    def __init__(self, blocks: range, cause: object, generation: int, needed: int) -> None:
+        self.needed = needed
         self.generation = generation
         self.blocks = blocks
         self.next = blocks.start
@@ -54,8 +55,8 @@ class _Fetch:
         return range(self.next, self.blocks.stop)
 
 
-class _ChangedError(Exception):
-    """What was to be read is another file now."""
+class _AgainError(Exception):
+    """What a read waited for does not come by this way any more: it has to look again."""
 
 
 class _Want:
@@ -137,7 +138,7 @@ class SharedFile:
             generation = self._generation
             try:
                 content = await self._read(offset, size, pattern)
-            except _ChangedError:
+            except _AgainError:
                 continue
             if generation == self._generation:
                 self._was_read = True
@@ -148,14 +149,15 @@ class SharedFile:
         """Read once.
 
         Raises:
-            _ChangedError: The file turned out to be another one meanwhile.
+            _AgainError: It has to be done again.
         """
         blocks = find_blocks(offset, size)
         got = self._find_in_memory(blocks)
         if len(got) < len(blocks):
             got |= await self._load(blocks, got, keep=size < BLOCK_BYTES)
         missing = [number for number in blocks if number not in got]
-        plan = pattern.note(offset, size, is_missing=bool(missing))
+        is_missing = any(number not in self._coming for number in missing)
+        plan = pattern.note(offset, size, is_missing=is_missing)
         if missing:
             got |= await self._wait_for(missing, plan, pattern)
         if plan.ahead:
@@ -198,9 +200,8 @@ class SharedFile:
         try:
             new = [number for number in missing if number not in self._coming]
             if new:
-                await self._start_for(new, missing, plan, cause)
-            if want.missing:
-                await want.over.wait()
+                self._start_for(new, missing, plan, cause)
+            await want.over.wait()
         except BaseException:
             self._wants.discard(want)
             self._leave(cause)
@@ -210,34 +211,36 @@ class SharedFile:
             raise copy.copy(want.error)
         return want.got
 
-    async def _start_for(
-        self, new: list[int], missing: list[int], plan: ReadPlan, cause: object
-    ) -> None:
+    def _start_for(self, new: list[int], missing: list[int], plan: ReadPlan, cause: object) -> None:
         """Start the requests for missing blocks, as long as planned where nothing is in the way."""
         runs = list(find_runs(new))
         first, last = runs[0].start, runs[-1].stop
-        before = find_blocks(plan.start, max(1, first * BLOCK_BYTES - plan.start))
-        if first == missing[0] and plan.start < first * BLOCK_BYTES:
-            runs[0] = range(self._reach_back(before, first), runs[0].stop)
-        if last == missing[-1] + 1:
-            wanted = find_blocks(last * BLOCK_BYTES, max(0, plan.stop - last * BLOCK_BYTES))
-            runs[-1] = range(runs[-1].start, await self._reach(wanted))
+        if new[0] == missing[0]:
+            start = plan.start // BLOCK_BYTES
+            while first > start and first - 1 not in self._coming:
+                first -= 1
+            runs[0] = range(first, runs[0].stop)
+        if new[-1] == missing[-1]:
+            stop = find_blocks(plan.stop, 0).stop
+            while last < stop and last not in self._coming:
+                last += 1
+            runs[-1] = range(runs[-1].start, last)
         for run in runs:
-            self._start_free(run, cause)
+            self._start(run, cause, needed=min(run.stop, new[-1] + 1))
 
-    def _reach_back(self, before: range, first: int) -> int:
-        start = first
-        while start > before.start and start - 1 not in self._coming:
-            start -= 1
-        return start
-
-    async def _reach(self, blocks: range) -> int:
-        """Return where a request has to stop: before what is here or on its way."""
-        missing = await self._find_missing(blocks)
-        stop = blocks.start
-        while stop < blocks.stop and stop in missing:
-            stop += 1
-        return stop
+    async def _shorten(self, fetch: _Fetch) -> None:
+        """Let a request stop before what is on the disk already, though not before it is needed."""
+        tail = range(fetch.needed, fetch.blocks.stop)
+        missing = await self._find_missing(tail)
+        present = [number for number in tail if number not in missing]
+        if not present:
+            return
+        blocks = range(fetch.blocks.start, present[0])
+        for number in range(present[0], fetch.blocks.stop):
+            if self._coming.get(number) is fetch:
+                del self._coming[number]
+        self._fail(range(present[0], fetch.blocks.stop), _AgainError())
+        fetch.blocks = blocks
 
     async def _find_missing(self, blocks: range) -> set[int]:
         if not blocks:
@@ -246,11 +249,7 @@ class SharedFile:
             self._cache.find_missing, self.key, self.version, blocks, abandon_on_cancel=True
         )
         memory = self._limits.memory
-        return {
-            number
-            for number in missing
-            if number not in self._coming and memory.get(id(self), number) is None
-        }
+        return {number for number in missing if memory.get(id(self), number) is None}
 
     async def _read_ahead(self, plan: ReadPlan, pattern: Pattern) -> None:
         """Ask for what will be wanted next, as far as planned and as there is room for it."""
@@ -279,24 +278,24 @@ class SharedFile:
         for run in find_runs([number for number in blocks if number not in self._coming]):
             self._start(run, cause)
 
-    def _start(self, blocks: range, cause: object) -> None:
+    def _start(self, blocks: range, cause: object, *, needed: int | None = None) -> None:
         if self._is_over:
-            raise Unreachable("the session has ended", hint="open the file again")
-        fetch = _Fetch(blocks, cause, self._generation)
+            raise _tell_over()
+        fetch = _Fetch(blocks, cause, self._generation, blocks.stop if needed is None else needed)
         self._fetches.add(fetch)
         self._coming.update(dict.fromkeys(blocks, fetch))
         self._tasks.start_soon(self._run, fetch)
 
     async def _run(self, fetch: _Fetch) -> None:
         """Carry out a request; it never raises: what fails is told to those who wait for it."""
-        error: Exception = Unreachable("the session has ended", hint="open the file again")
+        error: Exception = _tell_over()
         try:
             with fetch.scope:
                 async with self._limits.slots:
                     await self._bring(fetch)
         except Conflict:
             await self._note_change(fetch)
-            error = _ChangedError()
+            error = _AgainError()
         except Exception as problem:  # noqa: BLE001 # whatever it is, somebody waits to hear of it
             if not isinstance(problem, ApiError):
                 _log.debug("a request for %r failed", fetch.blocks, exc_info=True)
@@ -313,6 +312,7 @@ class SharedFile:
             BadReply: Fewer came than there have to be.
             ApiError: The origin's.
         """
+        await self._shorten(fetch)
         start = fetch.blocks.start * BLOCK_BYTES
         size = min(fetch.blocks.stop * BLOCK_BYTES, self.size) - start
         buffer = bytearray()
@@ -386,7 +386,7 @@ class SharedFile:
             self._drop(other)
             other.scope.cancel()
         for want in self._wants:
-            want.error = _ChangedError()
+            want.error = _AgainError()
             want.over.set()
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._cache.forget, self.key)
@@ -404,11 +404,19 @@ class SharedFile:
         self._leave(pattern)
 
     def end(self) -> None:
-        """Cut off everything that is on its way."""
+        """Cut off everything that is on its way, and tell those who wait for it."""
         self._is_over = True
         for fetch in list(self._fetches):
+            self._drop(fetch)
             fetch.scope.cancel()
+        for want in self._wants:
+            want.error = _tell_over()
+            want.over.set()
         self._limits.memory.drop(id(self))
+
+
+def _tell_over() -> Unreachable:
+    return Unreachable("the session has ended", hint="open the file again")
 
 
 def _tell_changed() -> Conflict:
