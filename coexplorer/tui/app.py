@@ -252,8 +252,10 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
                 # Nothing of this is painted: the screen is gone in a moment.
                 with self.batch_update():
                     change, _ = await self.library.assets.changed_since(NO_CHANGE)
+                    size = self.main.size_name
                     await self.main.show_start()
-                    capture = self.capture_frame()
+                    is_laid_out = self.main.size_name == size
+                    capture = self.capture_frame() if is_laid_out else None
                     if capture is not None:
                         look = self.main.build_look(self.find_pen)
                         path = str(self.settings.catalog_path)

@@ -72,6 +72,7 @@ class MainState:
         resumed: The asset that is edited since a draft of it was taken up; None: none is.
         details_of: The asset whose details were shown last.
         size_chosen: How large the user wants the details; empty: our own choice.
+        size_is_ours: Whether the user has not chosen, in the terminal as it is.
         size_behind: How large they were before they were full, and the terminal's lines then.
         saved_views: See above.
         tags_known: All tags with their counts, as they were read last.
@@ -91,6 +92,7 @@ class MainState:
         self.resumed: AssetId | None = None
         self.details_of: AssetId | None = None
         self.size_chosen = ""
+        self.size_is_ours = True
         self.size_behind = "", 0
         self.saved_views = dict(saved_views)
         self.tags_known: dict[str, int] = {}

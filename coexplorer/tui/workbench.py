@@ -34,6 +34,8 @@ WIDE_ENOUGH = 160
 """Cells from which they can sit beside it (design: tui.md, Screen)."""
 TWO_PANES = 20
 """Lines below which there is no room for list and details at once."""
+LINES_OF_OTHERS = 16
+"""Lines that are no rows where small details are shown, heads and keys among them."""
 STILL_MARKED = "still marked"
 """What is said about marks that stayed; it goes with the last one. No work has this name: when some
 ends well, what was said about it goes."""
@@ -177,9 +179,24 @@ class Workbench(CommandScreen[None]):
 
     def choose_size(self) -> str:
         """Return how large the details are by themselves, in the terminal as it is."""
-        if self.app.size.height < TALL_ENOUGH:
-            return "hidden"
-        return self.state.size_chosen or "small"
+        if self.app.size.height >= TALL_ENOUGH:
+            return self.state.size_chosen or "small"
+        return "small" if self._leaves_room and self.state.size_chosen != "hidden" else "hidden"
+
+    @property
+    def _leaves_room(self) -> bool:
+        """Whether the list is so short that small details fit below it."""
+        height, count = self.app.size.height, self.rows.windows.count
+        return height >= TWO_PANES and 0 < count < height - LINES_OF_OTHERS
+
+    def fit_size(self) -> None:
+        """On a low screen show details in the room that the list leaves, unless the user chose."""
+        waits = self.state.editing is not None or self.size_name == "full" or self.search.typing
+        if self.app.size.height >= TALL_ENOUGH or waits or not self.state.size_is_ours:
+            return
+        wanted = self.choose_size()
+        if wanted != self.size_name:
+            self.set_size(wanted)
 
     def choose_size_of_fields(self, editing: Editing) -> str:
         """Return how large the details are while fields are open, in the terminal as it is."""

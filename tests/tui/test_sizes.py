@@ -236,6 +236,31 @@ async def test_behind_full_details_is_what_was_there_before(
             await app.until(lambda: app.main.size_name == behind, behind)
 
 
+async def test_a_short_list_leaves_its_room_to_the_details_of_a_low_screen(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings, size=(80, 24)) as app:
+        assert app.main.size_name == "hidden"
+        await app.press("/")
+        await app.type("open da")
+        await app.until(lambda: app.main.rows.windows.count == 1, "one")
+        assert app.main.size_name == "hidden", "nothing jumps while it is typed"
+        await app.press("enter")
+        await app.until_shown("open data", "source aws")
+        assert app.main.rows.region.height > app.main.rows.windows.count
+        await app.press("escape")
+        await app.until(lambda: app.main.size_name == "hidden", "a long list again")
+        await app.press("z")
+        assert app.main.size_name == "small"
+        await app.press("6")
+        await app.until(lambda: app.main.rows.windows.count == 1, "one")
+        await app.press("z", "z", "z")
+        assert app.main.size_name == "hidden", "as the user wants it"
+        await app.press("1", "6")
+        await app.until(lambda: app.main.rows.windows.count == 1, "one")
+        assert app.main.size_name == "hidden"
+
+
 async def test_a_question_keeps_the_keys_when_the_size_changes(
     server: DemoServer, settings: Settings
 ) -> None:

@@ -124,6 +124,7 @@ def resize(screen: Workbench) -> None:
     name = order[(order.index(now) + 1) % len(order)] if now in order else order[0]
     screen.state.size_chosen = name if name != "full" else screen.state.size_chosen
     screen.coexplorer.memory.remembered.details = screen.state.size_chosen
+    screen.state.size_is_ours = False
     screen.set_size(name)
     screen.restart("details", screen.feeds.details.load)
 

@@ -210,6 +210,7 @@ def _close(screen: Workbench) -> None:
     screen.search.close_field()
     _show(screen)
     screen.set_focus(screen.rows)
+    screen.fit_size()
 
 
 ACTIONS: dict[str, Action] = {

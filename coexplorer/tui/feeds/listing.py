@@ -245,3 +245,4 @@ class ListFeed:
         text = show_count(count, total if screen.state.browsing.text.strip() else None, plus=plus)
         screen.search.show_mistake(screen.state.browsing.fault, screen.state.browsing.text)
         screen.search.show_found(text)
+        screen.fit_size()

@@ -66,6 +66,9 @@ class ScreenProtocol(Works, Protocol):
     def details_small(self) -> bool:
         """Whether they have room for the main facts only."""
 
+    def fit_size(self) -> None:
+        """Fit the details to the room that the list leaves."""
+
     def show_footer(self) -> None:
         """Show the keys that matter now."""
 

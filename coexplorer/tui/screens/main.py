@@ -180,6 +180,7 @@ class MainScreen(Workbench):
             # Somebody opened them to read; whoever has the keys keeps them.
             self.show_size("full")
         else:
+            self.state.size_is_ours = True
             self.set_size(self.choose_size())
         self.call_after_refresh(self._fit)
 
