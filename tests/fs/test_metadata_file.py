@@ -127,6 +127,14 @@ def test_a_save_is_one_change_and_a_wrong_value_is_refused_with_what_is_allowed(
     with pytest.raises(OSError, match="Invalid argument"):
         file.write_text("age = \n")
     assert "not TOML" in (asset / "error").read_text()
+    file.write_text(good)  # the program gives it up
+    for line in ("age = 3", "age", "genotype = 7"):
+        done = mounted.run(f"echo '{line}' | tee -a '{file}'")
+        assert "Invalid argument" in done.stderr, line
+        assert "age = 62" in file.read_text()
+        assert file.read_text().count("\n") == len(file.read_text().splitlines())
+        assert line not in file.read_text().splitlines(), "what is there, not what was refused"
+    assert len(server.requests("PUT")) == 1
     log = mounted.cli("log").stdout
     assert "edit metadata of ecephys_655019" in log
     assert len(server.requests("PUT")) == 1

@@ -21,7 +21,7 @@ POST = ("POST", "*/permissions")
 
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
-    assets = [make_asset(n, f"a{n}") for n in range(1, 40)]
+    assets = [make_asset(n, f"a{n}") for n in range(1, 42)]
     with mounting(tmp_path_factory.mktemp("sharing"), assets) as mounted:
         yield mounted
 
@@ -220,6 +220,24 @@ def test_what_can_t_be_read_is_kept_until_a_good_save(
     assert not error.exists()
     wait_until(lambda: not kept.exists(), "the kept text to go")
     assert b"NOT saved" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("number", "line"), [(40, "group Imaging: vieuwer"), (41, f"user {JONAS}: reader")]
+)
+def test_a_line_that_was_added_and_refused_is_not_in_the_way_of_the_next(
+    mounted: Mounted, number: int, line: str
+) -> None:
+    path = place(mounted, number)
+    text = path.read_text()
+    done = mounted.run(f"/bin/echo '{line}' | tee -a '{path}'")
+    assert "Invalid argument" in done.stderr
+    assert path.read_text() == text, "what is there now, not what was refused"
+    assert line in (path.parents[1] / "error").read_text()
+    assert (path.parents[1] / "sharing.not-saved").read_text() == f"{text}{line}\n"
+    assert mounted.run(f"echo 'user {JONAS}: viewer' | tee -a '{path}'").returncode == 0
+    assert list(mounted.server.store.get(make_id(number)).roles) == [JONAS]
+    assert not (path.parents[1] / "error").exists()
 
 
 @pytest.mark.parametrize(

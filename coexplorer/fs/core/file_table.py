@@ -10,6 +10,7 @@ them in one step. So they are in one table, longer than most modules here.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -498,11 +499,15 @@ class FileTable:
             self.forget_time(node, file)
 
     def _lost(self, file: MetadataFile, buffer: Buffer) -> bool:
-        """Tell whether a file's text met somebody else's: then theirs is shown.
+        """Tell whether a file's text met somebody else's, or was added and refused.
 
-        What is here is in the journal and in ``error``. Shown on, it would look as if it were
-        saved: ``rsync -c`` and ``cp -u`` would never try again.
+        Then what the platform has is shown. What is here is in the journal and in ``error``. Shown
+        on, it would look as if it were saved: ``rsync -c`` and ``cp -u`` would never try again, and
+        whatever a script adds next would be refused along with it.
         """
+        if buffer.only_adds and buffer.failure is not None and buffer.failure.errno == errno.EINVAL:
+            buffer.failure = None
+            return True
         conflict = self._conflicts.find(file.slot, file.part)
         if conflict is None or buffer.failure is not conflict.failure:
             return False

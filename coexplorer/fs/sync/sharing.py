@@ -183,7 +183,7 @@ class SharingFiles:
             return
         lacking = ""
         text = bytes(draft).replace(_NOT_SAVED.encode(), b"")
-        save = SharingSave(node, base, text, opened.tgid)
+        save = SharingSave(node, base, text, opened.tgid, appended=opened.appends)
         try:
             if not wants_sync and is_killed(opened.pid):
                 raise Refused(

@@ -46,6 +46,7 @@ class SharingSave:
         text: What was written.
         tgid: The process that saves.
         wanted: The roles that are to be given; None: the text could not be read (so far).
+        appended: It was added to what was there, unseen, as ``>>`` does.
     """
 
     node: Node
@@ -53,6 +54,7 @@ class SharingSave:
     text: bytes
     tgid: int
     wanted: Roles | None = None
+    appended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,9 @@ class SharingFailures:
                 report += f"what you wrote is kept in this folder: {_KEPT_AS.decode()}\n"
             report += f"\nyou wrote:\n{text.decode(errors='backslashreplace')}"
         self._volume.failures.note(node, SAVING_SHARING, report)
-        # After a conflict, what others did is to be seen first.
-        shown = bool(lines) and not isinstance(error, Conflict)
+        # After a conflict, what others did is to be seen first. And a script that adds the next
+        # line must not add it to the one that was refused.
+        shown = bool(lines) and not (isinstance(error, Conflict) or save.appended)
         number = 0 if newest is None else newest.id
         failed = FailedSharing(text if shown else None, save.base, save.wanted, number, tries)
         self._failed[node] = await self._drop_oldest(failed)
