@@ -12,7 +12,7 @@ from coexplorer.library.acknowledged import apply_acknowledged
 from coexplorer.library.context import Context
 from coexplorer.library.create import poll_waits
 from coexplorer.library.events import AssetSettled, CatalogReplaced, RowsChanged, SyncFailed
-from coexplorer.library.settle import settle_entries, settle_late
+from coexplorer.library.settle import look_again, settle_entries, settle_late
 from coexplorer.library.sweep_plan import REFRESH_EVERY_S, Need, sweep_rest_s
 from coexplorer.library.sync import Sync
 from coexplorer.models import AssetId, AssetState
@@ -56,21 +56,28 @@ class Background:
             _log.warning("changes of an earlier session may not be shown at once: %s", error)
 
     async def _settle(self) -> None:
-        """Look for what an earlier session left unknown, until the platform answers."""
+        """Look for what other sessions left unknown: earlier ones, and who is killed meanwhile."""
+        is_left = True
         while True:
             try:
-                pending = await self._context.run(self._context.journal.pending)
-                await settle_entries(self._context, pending)
+                recover = self._context.journal.recover
+                is_left = bool(await self._context.write_down(recover)) or is_left
+                if is_left:
+                    pending = await self._context.run(self._context.journal.pending)
+                    await settle_entries(self._context, pending)
+                is_left = False
             except CoexplorerError:
                 await anyio.sleep(REFRESH_EVERY_S)
             else:
-                return
+                await anyio.sleep(_LOOK_EVERY_S)
 
     async def _settle_late(self) -> None:
         """Notice what arrived after a look that did not find it."""
+        looked: dict[int, int] = {}
         while True:
             try:
                 await settle_late(self._context)
+                await look_again(self._context, looked)
             except CoexplorerError as error:
                 _log.info("nobody can tell what has arrived late: %s", error)
             await anyio.sleep(_LOOK_EVERY_S)

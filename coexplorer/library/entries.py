@@ -126,6 +126,10 @@ WAITING = "it is written down in case the mount ends before it is sent"
 """`Entry.reason` of a text that a mount has only in case it ends: it has no say in earlier ones."""
 
 
+NOT_THERE_YET = "it did not reach the platform"
+"""`Entry.reason` of what was sent, and was not there when somebody looked: it may come late."""
+
+
 GIVEN_UP = "the platform did not have it, so it was given up"
 """`Entry.reason` of `Cause.GIVEN_UP`."""
 

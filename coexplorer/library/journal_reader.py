@@ -15,6 +15,7 @@ from coexplorer.library.entries import (
     DONE,
     KEPT,
     NOT_THERE,
+    NOT_THERE_YET,
     PENDING,
     WAITING,
     Action,
@@ -243,6 +244,18 @@ class JournalReader:
             "WHERE state IN ('unsent', 'conflict') AND action = ? AND cause IS NULL"
             " AND before IS NOT NULL AND after IS NOT NULL ORDER BY entries.id",
             (Action.EDIT,),
+        )
+
+    def find_not_there(self, since: float) -> list[Entry]:
+        """Return what else a look did not find, after `since` (epoch seconds), oldest first.
+
+        Archives, deletes and changes of who can see an asset: nothing but a look tells of these.
+        """
+        actions = (Action.ARCHIVE, Action.UNARCHIVE, Action.DELETE, Action.SHARE)
+        return self._entries(
+            "WHERE state = 'unsent' AND action IN (?, ?, ?, ?) AND cause IS NULL"
+            " AND reason = ? AND settled_at >= ? ORDER BY entries.id",
+            (*actions, NOT_THERE_YET, since),
         )
 
     def kept(self, asset_id: AssetId | None = None) -> list[Entry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from coexplorer.library.entries import (
     ANSWERED,
     ATTACHING,
     FOUND,
+    NOT_THERE_YET,
     STOPPED,
     STOPPED_SENDING,
     Action,
@@ -42,6 +44,11 @@ if TYPE_CHECKING:
 
 _CLOCK_SLACK_S = 600.0
 """A create that is looked for may bear a time this much before ours: two clocks."""
+
+_LOOKS_AFTER_S = (5.0, 15.0, 30.0, 60.0, 120.0)
+"""When to look again for what was not there, from the first look on."""
+_MOST_LOOKED_FOR = 20
+"""Only the newest are looked for: each look is a request or two."""
 
 _NAME_PREFIX = 20
 """The platform finds nothing for a longer ``name:`` (design: api.md, Search parameters)."""
@@ -127,6 +134,34 @@ async def settle_late(context: Context) -> int:
             await note_settled(context, entry, State.APPLIED)
             count += 1
     return count
+
+
+async def look_again(context: Context, looked: dict[int, int]) -> None:
+    """Look a few times more for what was sent, and was not there at first.
+
+    Who was killed while it archived an asset leaves a request that a proxy may still hold: nothing
+    but a look shows that it came.
+
+    Args:
+        context: What the session's modules share.
+        looked: How often each entry was looked for in this session; it is brought up to date.
+
+    Raises:
+        JournalError: The journal can't be read.
+        ApiError: The platform can't be asked.
+    """
+    now = time.time()
+    entries = await context.run(context.journal.find_not_there, now - 2 * _LOOKS_AFTER_S[-1])
+    for entry in entries[-_MOST_LOOKED_FOR:]:
+        due = sum(now - (entry.settled_at or now) >= after_s for after_s in _LOOKS_AFTER_S)
+        if looked.get(entry.id, 0) >= due:
+            continue
+        looked[entry.id] = due
+        if not await _is_there(context, entry):
+            continue
+        present = await context.run(context.journal.entry, entry.id)
+        if present is not None and present.state is State.UNSENT:  # nobody sends it again
+            await note_settled(context, entry, State.APPLIED)
 
 
 def _has_come(entry: Entry, theirs: Asset) -> bool:
@@ -225,10 +260,29 @@ async def _settle(context: Context, entry: Entry) -> None:
         state = State.UNSENT if now is None else judge_share(entry, now)
         await note_settled(context, entry, state, seen=now is not None)
     else:
-        archived = await find_archived(client, theirs)
-        await context.set_membership([entry.asset_id], Membership(archived=archived))
-        arrived = archived is (entry.action is Action.ARCHIVE)
+        arrived = await _is_archived_so(context, entry, theirs)
         await note_settled(context, entry, State.APPLIED if arrived else State.UNSENT)
+
+
+async def _is_archived_so(context: Context, entry: Entry, theirs: Asset) -> bool:
+    """Tell whether an asset is archived, or not, as was wanted; the catalog hears which."""
+    archived = await find_archived(await context.client(), theirs)
+    await context.set_membership([entry.asset_id], Membership(archived=archived))
+    return archived is (entry.action is Action.ARCHIVE)
+
+
+async def _is_there(context: Context, entry: Entry) -> bool:
+    """Tell whether an archive, a delete, or a change of who can see an asset has come."""
+    try:
+        theirs = (await context.fetch(entry.asset_id)).asset
+    except NotFound:
+        return entry.action is Action.DELETE
+    if entry.action is Action.DELETE:
+        return False
+    if entry.action is Action.SHARE:
+        now = await read_sharing(context, entry.asset_id)
+        return now is not None and judge_share(entry, now) is State.APPLIED
+    return await _is_archived_so(context, entry, theirs)
 
 
 async def _settle_transfer(context: Context, entry: Entry, theirs: Asset) -> None:
@@ -271,7 +325,7 @@ async def note_settled(
             STOPPED, hint=f"go on with: coexplorer retry --batch {entry.batch_id}"
         ),
         State.UNSENT: _tell_not_there(entry, seen=seen),
-        State.REFUSED: Refused("it did not reach the platform", hint="create it again")
+        State.REFUSED: Refused(NOT_THERE_YET, hint="create it again")
         if entry.action is Action.CREATE
         else _tell_gone(entry),
         State.CONFLICT: Refused(
@@ -310,7 +364,7 @@ def _tell_not_there(entry: Entry, *, seen: bool) -> Refused:
         return Refused(
             f"{answer}, but shows nothing of it", hint=entry.hint or "retry or discard it"
         )
-    return Refused("it did not reach the platform", hint="retry or discard it")
+    return Refused(NOT_THERE_YET, hint="retry or discard it")
 
 
 def _tell_gone(entry: Entry) -> NotFound:

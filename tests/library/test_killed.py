@@ -14,7 +14,7 @@ import pytest
 from coexplorer.computations import Workplace, WorkplaceKind
 from coexplorer.config import Settings
 from coexplorer.demo.server import DemoServer
-from coexplorer.library import Library
+from coexplorer.library import Library, background, settle
 from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import Entry, State
 from coexplorer.library.events import RowsChanged
@@ -22,7 +22,7 @@ from coexplorer.models import AssetId
 from coexplorer.query import parse_query
 from tests.library.conftest import OpenSession, many_assets
 from tests.support.patience import stretched
-from tests.support.server import RAW, SESSION
+from tests.support.server import OLD, RAW, SESSION
 
 ID = AssetId(RAW)
 
@@ -80,6 +80,14 @@ async def main():
             await library.changes.undo()
         elif task == "redo":
             await library.changes.redo()
+        elif task.startswith("archive "):
+            await library.changes.archive(AssetId(task.split()[1]))
+        elif task.startswith("delete "):
+            await library.changes.delete(AssetId(task.split()[1]))
+        elif task.startswith("share "):
+            shared = Change(sharing=SharingChange({"everyone": "viewer"}))
+            plan = await library.changes.plan([AssetId(task.split()[1])], shared, look=False)
+            await library.changes.apply(plan)
         else:
             record = await library.assets.record(AssetId(task))
             base = record.asset.fields
@@ -293,6 +301,55 @@ async def test_killed_before_the_catalog_knows(
         again = msgspec.structs.replace(fields, name="Other words")
         await library.changes.edit(ID, fields, again)
     assert server.store.get(RAW).name == "Other words"
+
+
+@pytest.mark.parametrize("moment", ["after", "before"])
+@pytest.mark.parametrize(
+    ("task", "method"),
+    [(f"archive {RAW}", "PATCH"), (f"delete {OLD}", "DELETE"), (f"share {RAW}", "POST")],
+)
+async def test_a_session_that_goes_on_notices_what_a_killed_one_sent(
+    open_session: OpenSession,
+    server: DemoServer,
+    settings: Settings,
+    victims: list[Victim],
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    method: str,
+    moment: str,
+) -> None:
+    monkeypatch.setattr(background, "_LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(settle, "_LOOKS_AFTER_S", (0.1, 0.5, 1.0, 2.0, 5.0, 20.0))
+    await known_before(open_session)
+    path = f"*/{task.split()[1]}*"
+    gate = (server.hooks.before if moment == "before" else server.hooks.after)(method, path)
+    async with open_session() as library, anyio.create_task_group() as tasks:
+        tasks.start_soon(library.run_background)
+
+        async def reached(state: State) -> Entry:
+            with anyio.fail_after(stretched(60)):
+                while True:
+                    (entry,) = await library.log.entries_about(AssetId(task.split()[1]))
+                    if entry.state is state:
+                        return entry
+                    await anyio.sleep(0.05)
+
+        victims.append(Victim(settings, server, task))
+        await gate.arrived()
+        await victims[0].kill()
+        if moment == "before":  # it arrives only when somebody has looked
+            assert (await reached(State.UNSENT)).reason == "it did not reach the platform"
+            gate.release()
+        await reached(State.APPLIED)
+        shown = await library.assets.record(AssetId(task.split()[1]))
+        if method == "PATCH":
+            assert shown is not None
+            assert shown.membership.archived
+        elif method == "DELETE":
+            assert shown is None
+        else:
+            assert server.store.get(RAW).everyone == "viewer"
+        tasks.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
