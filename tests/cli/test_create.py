@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from coexplorer.library import Library
-from coexplorer.library.changes import Changes
+from coexplorer.library.creation import Creation
 from tests.support.program import Program, find_leaks
 from tests.support.server import DRAFT, FAILED, RAW
 
@@ -150,7 +150,7 @@ def test_what_is_said_of_a_create_whose_time_is_over_is_true(
     if late:
         monkeypatch.setattr(Library, "status", hang)
     else:
-        monkeypatch.setattr(Changes, "read_metadata", hang)
+        monkeypatch.setattr(Creation, "read_metadata", hang)
     args = ("create", "s", "--bucket", "lab-data", "--public", "--wait", "--meta", "age=3", *style)
     done = program(*args, "--timeout", "2" if late else "0")
     assert done.code == 11
