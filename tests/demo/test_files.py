@@ -8,8 +8,10 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from coexplorer.demo.hooks import CREATION
+from coexplorer.demo.samples import file_bytes, file_tree
 from coexplorer.demo.sending import parse_range
 from coexplorer.demo.server import DemoServer
 from tests.support.http import open_http
@@ -72,6 +74,17 @@ def test_made_up_files_are_as_long_as_listed_and_always_the_same(http: httpx.Cli
         content = httpx.get(url).content
         assert len(content) == size
         assert httpx.get(url, headers={"Range": "bytes=3-9"}).content == content[3:10]
+
+
+def test_names_of_every_kind_are_listed_and_sent(server: DemoServer, http: httpx.Client) -> None:
+    nasty = "00000000-0000-4000-8000-00000000000b"
+    server.store.insert([replace(server.store.get(RAW), id=nasty)])
+    known = dict(file_tree(nasty))
+    listed = {path: size for path, size in list_paths(http, nasty).items() if size is not None}
+    assert listed == {path: size for path, size in known.items() if "/" not in path}
+    assert {"a", "two\nlines.txt"} <= listed.keys()
+    for path in known:
+        assert httpx.get(get_url(http, nasty, path)).content == file_bytes(nasty, path), path
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from coexplorer.demo.files import Tree, find_content, list_folder
 from coexplorer.demo.samples import file_bytes, file_tree, find_size, list_level
 from coexplorer.demo.samples.contents import PICTURE_HEIGHT, PICTURE_WIDTH
-from coexplorer.demo.samples.files import TREE_NAMES, VAST, find_tree_name
+from coexplorer.demo.samples.files import TREE_NAMES, VAST, find_tree_name, measure_files
 from coexplorer.demo.samples.hdf5 import Array, Group, write_head
 from coexplorer.demo.samples.parquet import Values, write_table
 from coexplorer.demo.samples.vocabulary import REGIONS
@@ -181,6 +181,12 @@ def test_no_block_of_a_huge_file_is_like_another() -> None:
     places = [*range(0, 40 * step, step), *range(63 * 10**9 // step * step, 64 * 10**9, 97 * step)]
     blocks = {file_bytes(VAST_ID, "recording.bin", at + 8, at + 4096) for at in places}
     assert len(blocks) == len(places)
+
+
+@pytest.mark.parametrize("asset_id", [VAST_ID, make_id("nasty"), make_id("ecephys")])
+def test_number_and_size_of_all_files(asset_id: str) -> None:
+    files = file_tree(asset_id)
+    assert measure_files(asset_id) == (len(files), sum(size for _, size in files))
 
 
 def test_folder_of_very_many_files_and_one_that_is_very_deep(tmp_path: Path) -> None:

@@ -34,6 +34,10 @@ class Spec(NamedTuple):
     exact: bool = False
 
 
+_CROWD_SIZES: Final = 4096
+"""So many sizes the files of a crowd have."""
+
+
 class Crowd(NamedTuple):
     """Very many files, alone in a folder: they are made when that is listed.
 
@@ -56,7 +60,17 @@ class Crowd(NamedTuple):
         digits = name.removeprefix(self.stem).removesuffix(".bin")
         if not (digits.isascii() and digits.isdigit()) or int(digits) >= self.copies:
             return None
-        return 100 + int(digits) % 4096 if self.build_name(int(digits)) == name else None
+        return self._size_one(int(digits)) if self.build_name(int(digits)) == name else None
+
+    def measure(self) -> int:
+        """Return the size of all, in bytes."""
+        turns, rest = divmod(self.copies, _CROWD_SIZES)
+        one = sum(map(self._size_one, range(_CROWD_SIZES)))
+        return turns * one + sum(map(self._size_one, range(rest)))
+
+    @staticmethod
+    def _size_one(number: int) -> int:
+        return 100 + number % _CROWD_SIZES
 
 
 _COMMON = (
@@ -217,6 +231,13 @@ def make_result_tree(any_id: str) -> str:
 def file_tree(asset_id: str) -> list[tuple[str, int]]:
     """List an asset's files as ``(path, size in bytes)``, in the order of their paths."""
     return sorted(_iter_files(asset_id))
+
+
+def measure_files(asset_id: str) -> tuple[int, int]:
+    """Return how many files an asset has, and their size in bytes."""
+    tree, crowd = _build_tree(asset_id), _find_crowd(asset_id)
+    count, size = len(tree), sum(tree.values())
+    return (count, size) if crowd is None else (count + crowd.copies, size + crowd.measure())
 
 
 def list_level(asset_id: str, folder: str) -> list[tuple[str, int | None]] | None:

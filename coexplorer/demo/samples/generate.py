@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from coexplorer.demo.asset import Contained, StoredAsset
 from coexplorer.demo.samples.calendar import DAY_S, pick_moment
+from coexplorer.demo.samples.files import VAST, measure_files
 from coexplorer.demo.samples.lineage import Lineage, make_failed
 from coexplorer.demo.samples.maker import Maker
 from coexplorer.demo.samples.nasty import NASTY, count_nasty
@@ -211,4 +212,7 @@ def _make_nasty(maker: Maker, place: int) -> StoredAsset:
         tags=nasty.tags or ("pilot",),
         source=maker.pick_local_source(),
     )
+    if nasty.tree == VAST:
+        files, size = measure_files(asset.id)
+        asset = replace(asset, files=files, size=size)
     return replace(asset, description=nasty.description, mount="nasty")
