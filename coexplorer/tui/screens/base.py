@@ -20,7 +20,7 @@ from coexplorer.tui.commands import Command, Scope, Situation
 from coexplorer.tui.keys import SHARED, key_of, name_key, show_key
 from coexplorer.tui.messages import CommandClicked, CopyWanted, TextRefused
 from coexplorer.tui.screens.key_queue import BEGIN, FIELD, NO_FIELD, OPEN, KeyQueueScreen
-from coexplorer.tui.screens.openings import Opening
+from coexplorer.tui.screens.openings import KeyOpening
 from coexplorer.tui.widgets.notices import NoticeKeeper
 
 _log = logging.getLogger(__name__)
@@ -237,12 +237,12 @@ class CommandScreen(KeyQueueScreen[ScreenResultType], Generic[ScreenResultType])
         self.call_later(self.release_keys, BEGIN)
         await work()
 
-    async def _release_opening(self, opening: Opening) -> None:
+    async def _release_opening(self, opening: KeyOpening) -> None:
         """Let keys go on that waited for what a key opened, if they wait for no later one."""
         if self.openings.is_last(opening):
             await self.release_keys(OPEN)
 
-    async def _open(self, work: Work, opening: Opening) -> None:
+    async def _open(self, work: Work, opening: KeyOpening) -> None:
         """Let keys go on once something is open; what nothing opened for is dropped."""
         try:
             await work()

@@ -8,7 +8,7 @@ from textual import events
 from coexplorer.tui.terminal.bursts import Unpaused, find_burst
 
 
-class Opening(msgspec.Struct, frozen=True):
+class KeyOpening(msgspec.Struct, frozen=True):
     """A command that opens something, while it does.
 
     Attributes:
@@ -48,16 +48,16 @@ class Openings:
         key, self._key = self._key, None
         return key
 
-    def begin(self, key: events.Key | None, *, types: bool) -> Opening:
-        """Begin to open something; see `Opening`."""
+    def begin(self, key: events.Key | None, *, types: bool) -> KeyOpening:
+        """Begin to open something; see `KeyOpening`."""
         self._begun += 1
-        return Opening(self._begun, self._opened, types, key)
+        return KeyOpening(self._begun, self._opened, types, key)
 
-    def is_last(self, opening: Opening) -> bool:
+    def is_last(self, opening: KeyOpening) -> bool:
         """Tell whether no later key opens something else."""
         return opening.number == self._begun
 
-    def is_empty(self, opening: Opening) -> bool:
+    def is_empty(self, opening: KeyOpening) -> bool:
         """Tell whether nothing has been opened since."""
         return opening.before == self._opened
 

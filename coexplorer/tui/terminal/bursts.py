@@ -1,4 +1,4 @@
-"""Telling text that was pasted without brackets from keys that were typed ahead. Pure.
+"""Telling text that was pasted without brackets from keys that were typed ahead.
 
 GNU screen, and a terminal without bracketed paste, send what is pasted as if it were typed, in one
 piece. On the list that would be commands. Keys that a slow link brings in one packet look much the
