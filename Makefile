@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # what they have not come to.
 WORKERS ?= 4
 PYTEST_ARGS ?=
-# How long `make soak` goes on.
+# How long `make soak` and `make check-reads` go on.
 MINUTES ?= 30
 
 # Byte code is what makes the program start fast, so nothing here may forbid it.
@@ -21,7 +21,7 @@ QUICK_WORKERS ?= 3
 # What `make quick` leaves out; tests/support/lanes.py says which tests these are.
 QUICK := not mount and not app and not slow and not second_loop
 
-.PHONY: help demo test check quick format bench soak bench-tui docs man walk screenshots clean for-run for-test for-quick
+.PHONY: help demo test check quick format bench soak check-reads bench-tui docs man walk screenshots clean for-run for-test for-quick
 
 help:
 	@echo "make demo    install into $(VENV) and open the program on its embedded platform"
@@ -31,6 +31,7 @@ help:
 	@echo "make format  let ruff format and mend what it can"
 	@echo "make bench   measure what the docs claim"
 	@echo "make soak    four processes edit on a platform full of faults, for MINUTES=30"
+	@echo "make check-reads   random reads of files on a storage full of faults, likewise"
 	@echo "make bench-tui the terminal app alone, beside a bare Textual app, mc and vim"
 	@echo "make docs    write docs/cli.md and docs/keys.md anew"
 	@echo "make man     write the manual pages into man/"
@@ -70,6 +71,9 @@ bench: for-test
 
 soak: for-quick
 	PYTHONPATH=. $(BIN)/python benchmarks/soak.py --minutes $(MINUTES)
+
+check-reads: for-quick
+	PYTHONPATH=. $(BIN)/python benchmarks/check_reads.py --minutes $(MINUTES)
 
 bench-tui: for-quick
 	PYTHONPATH=. $(BIN)/python benchmarks/bench_tui.py

@@ -18,6 +18,7 @@ The last two have to be 0, or else the exit code is 1.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
 import sys
@@ -230,6 +231,7 @@ def main() -> int:
     options = parser.parse_args()
     seed = int.from_bytes(os.urandom(4), "little") if options.seed is None else options.seed
     print(f"seed {seed}")
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # of connections that it cut itself
     total = _Result({}, [], 0)
 
     async def check(folder: Path) -> None:

@@ -276,6 +276,8 @@ class Download:
             )
         except ValueError as error:
             raise Failed(_garbled(str(error))) from None
+        if self._is_foreign(stream, extent):
+            raise Failed(_garbled("something else than the file"))
         self._check_same(extent.total_bytes, find_mark(stream.headers))
         if extent.start > self.position:
             raise Failed(_garbled("a different part of the file than was asked for"))
@@ -288,6 +290,13 @@ class Download:
             )
             raise Failed(Failure(FailureKind.FINAL, refusal))
         self._chunks = stream.chunks
+
+    def _is_foreign(self, stream: Stream, extent: Extent) -> bool:
+        """Tell whether it is a page of something in between, not of another version of the file."""
+        if self._part is None or "Content-Range" in stream.headers:
+            return False
+        other_size = extent.total_bytes != self._part.total_bytes
+        return other_size and not find_mark(stream.headers)
 
     async def _read_refusal(self, stream: Stream) -> bytes:
         """Read what the storage says, as far as a sentence needs it and soon enough."""

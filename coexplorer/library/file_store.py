@@ -51,8 +51,8 @@ class FileStore:
             ApiError: It can't be listed.
         """
         key = source.build_key(path, "folder")
-        if source.is_fixed and (kept := await self._folders.get(key)) is not None:
-            return kept
+        if source.is_fixed and (known := self._folders.peek(key)) is not None:
+            return known
         listing = self._listings.get(key)
         if listing is None:
             listing = self._listings[key] = _Listing()
@@ -63,11 +63,13 @@ class FileStore:
         return listing.folder
 
     async def _list(self, source: FileSource, path: str, key: CacheKey, listing: _Listing) -> None:
-        """Ask for a listing; it never raises: those who wait are told."""
+        """Find a listing; it never raises: those who wait are told."""
         try:
-            folder = await source.list_folder(path)
-            if source.is_fixed and folder.is_whole:
-                await self._folders.put(key, folder)
+            folder = await self._folders.get(key) if source.is_fixed else None
+            if folder is None:
+                folder = await source.list_folder(path)
+                if source.is_fixed and folder.is_whole:
+                    await self._folders.put(key, folder)
             listing.folder = folder
         except Exception as error:  # noqa: BLE001 # whatever it is, somebody waits to hear of it
             listing.error = error

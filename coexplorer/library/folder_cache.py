@@ -31,11 +31,17 @@ class FolderCache:
         self._folders: OrderedDict[CacheKey, Folder] = OrderedDict()
         self._entries = 0
 
-    async def get(self, key: CacheKey) -> Folder | None:
-        """Return a listing that was kept; None: it is not here."""
+    def peek(self, key: CacheKey) -> Folder | None:
+        """Return a listing that is in memory."""
         folder = self._folders.get(key)
         if folder is not None:
             self._folders.move_to_end(key)
+        return folder
+
+    async def get(self, key: CacheKey) -> Folder | None:
+        """Return a listing that was kept; None: it is not here."""
+        folder = self.peek(key)
+        if folder is not None:
             return folder
         folder = await anyio.to_thread.run_sync(self._read, key, abandon_on_cancel=True)
         if folder is not None:
