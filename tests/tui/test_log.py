@@ -210,7 +210,7 @@ async def test_a_change_of_thousands_is_one_line_and_unfolds_to_its_last_asset(
         await app.until_shown("Log: 2 changes", "5,725 applied", "Enter unfold")
         assert sum(" tui " in line for line in app.text().splitlines()) == 2
         await app.press("enter")
-        await app.until_shown("▾", "asset 0", "asset 10")
+        await app.until_shown("▾", "asset 0", "asset 10", "Enter fold")
         log = app.app.screen
         assert isinstance(log, LogScreen)
         more = next(at for at, row in enumerate(log._rows) if row.more)

@@ -217,7 +217,11 @@ class LogScreen(CommandScreen[TakenUp | None]):
             hidden.add("log.retry_all")
         shown = [command for command in super().iter_footer() if command.id not in hidden]
         is_one = batch is not None and (entry is not None or batch.total == 1)
-        shown = rename(shown, "log.unfold", "show" if is_one else "unfold")
+        verb = "show" if is_one else "unfold"
+        is_head = row is not None and entry is None and not row.more
+        if batch is not None and is_head and not is_one and self._pages.is_unfolded(batch):
+            verb = "fold"
+        shown = rename(shown, "log.unfold", verb)
         return rename(shown, "screen.close", "stop") if self._busy else shown
 
     def on_picker_moved(self) -> None:
