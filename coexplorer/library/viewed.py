@@ -46,7 +46,7 @@ def can_only_view(sharing: Sharing, user: str) -> bool:
 async def find_viewed(context: Context, ids: Sequence[AssetId]) -> frozenset[AssetId]:
     """Ask the platform which of several assets this user can only view.
 
-    What it does not tell, or not in time, is not among them.
+    Assets that it says nothing of, or not in time, are left out.
 
     Args:
         context: What the session's modules share.
@@ -63,7 +63,7 @@ async def find_viewed(context: Context, ids: Sequence[AssetId]) -> frozenset[Ass
                 if isinstance(each, Sharing) and can_only_view(each, user)
             }
             if not any(isinstance(each, Sharing) for each in seen.values()):
-                break  # it does not tell, or can't be reached
+                break  # it says nothing of this, or can't be reached
     return frozenset(found)
 
 
