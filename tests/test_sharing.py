@@ -9,6 +9,7 @@ from coexplorer.sharing.changes import (
     SharingChange,
     compare_roles,
     differ,
+    fill_base,
     loses_ownership,
     merge_sharing,
 )
@@ -262,3 +263,19 @@ def test_a_line_that_can_t_be_read_is_told_with_what_it_may_have_meant(
     with pytest.raises(InvalidField) as caught:
         parse_sharing_text(f"user m@e.org: owner\n{line}\n", Sharing({"m@e.org": "owner"}))
     assert caught.value.message.partition("; did you mean: ")[2] == meant
+
+
+def test_a_role_that_nobody_could_see_is_never_gone_over() -> None:
+    wanted = {"user maya@x.org": "viewer", "group imaging": NONE, EVERYONE: "viewer"}
+    now = Sharing({"maya@x.org": "owner"}, {"imaging": "editor"}, "viewer")
+    merged = merge_sharing(fill_base({}, wanted, now), wanted, now)
+    assert merged.conflicts == ("user maya@x.org", "group imaging")
+    assert tell_conflict(merged.conflicts, wanted, now, seen={}) == (
+        "maya@x.org has the role owner, which could not be seen when you asked for viewer;"
+        " imaging has the role editor, which could not be seen when you asked for no access"
+    )
+    seen = {"user maya@x.org": "owner", "group imaging": "editor"}
+    merged = merge_sharing(fill_base(seen, wanted, now), wanted, now)
+    assert merged.after == {"user maya@x.org": "viewer", "group imaging": NONE}
+    alone = merge_sharing(fill_base({}, wanted, Sharing()), wanted, Sharing())
+    assert alone.after == {"user maya@x.org": "viewer", EVERYONE: "viewer"}

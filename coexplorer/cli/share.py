@@ -112,10 +112,7 @@ def share_command(
         return
     from coexplorer.library.share_plans import allow_losses, list_absent, list_losses
 
-    look = dry_run or not yes
-    plan = invocation.run(
-        lambda library: _plan(library, targets, change, refresh=refresh, look=look)
-    )
+    plan = invocation.run(lambda library: _plan(library, targets, change, refresh=refresh))
     for name in list_absent(plan, change):
         warn(f"{name} has no access to {'it' if len(plan.items) == 1 else 'any of them'}")
     losses = list_losses(plan)
@@ -165,7 +162,7 @@ def read_change(
 
 
 async def _plan(
-    library: Library, targets: Targets, change: SharingChange, *, refresh: bool, look: bool
+    library: Library, targets: Targets, change: SharingChange, *, refresh: bool
 ) -> Plan:
     from coexplorer.library.bulk_change import Change
 
@@ -175,8 +172,7 @@ async def _plan(
             chosen.ids,
             Change(sharing=change),
             fits=chosen.fits,
-            heard=lambda read: bar.update(read, len(chosen.ids) if look else None),
-            look=look,
+            heard=lambda read: bar.update(read, len(chosen.ids)),
         )
 
 

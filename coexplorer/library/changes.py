@@ -142,7 +142,6 @@ class Changes:
         *,
         fits: Mapping[AssetId, Fit] | None = None,
         heard: Callable[[int], None] | None = None,
-        look: bool = True,
     ) -> Plan:
         """Say what `change` would do to each asset; sends nothing.
 
@@ -156,7 +155,6 @@ class Changes:
             fits: With ids: what they were chosen by, if that must be checked again.
             heard: Where they are shared, the platform is asked who can see each: told how many
                 were asked about, after each.
-            look: Where they are shared: ask about each of them; otherwise only about the first.
 
         Raises:
             QueryError: The query has a mistake.
@@ -164,7 +162,7 @@ class Changes:
             InvalidField: The change has a value that must not be sent.
             Refused: The change has nothing to do, or several kinds of change.
         """
-        plan = await self._planner.plan(target, change, fits, heard, look=look)
+        plan = await self._planner.plan(target, change, fits, heard)
         return await self._show_typed(plan)
 
     async def document(self, target: Query | str | Sequence[AssetId]) -> str:

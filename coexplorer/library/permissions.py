@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from http import HTTPStatus
 
 from coexplorer.errors import ApiError, NotFound, Refused
@@ -76,12 +75,22 @@ async def read_all_sharing(
 ) -> Mapping[AssetId, Seen]:
     """Ask who can see each of several assets, a few at a time.
 
+    Where the platform has said of one that it never tells, it is not asked about the others.
+
     Args:
         context: What the session's modules share.
         ids: The assets.
         heard: Told how many are read, after each.
     """
-    return await read_each(ids, partial(read_sharing, context), heard)
+    is_told = True
+
+    async def ask(asset_id: AssetId) -> Sharing | None:
+        nonlocal is_told
+        found = await read_sharing(context, asset_id) if is_told else None
+        is_told = found is not None
+        return found
+
+    return await read_each(ids, ask, heard)
 
 
 def ensure_understood(sharing: Sharing) -> None:

@@ -57,8 +57,6 @@ class Planner:
         change: Change,
         fits: Mapping[AssetId, Fit] | None = None,
         heard: Callable[[int], None] | None = None,
-        *,
-        look: bool = True,
     ) -> Plan:
         """See `Changes.plan`."""
         if change.attaching is not None and change.attaching.detach and (ids := _only_ids(target)):
@@ -71,7 +69,7 @@ class Planner:
             fits = {record.asset.id: fit for record in records}
         if change.action is Action.SHARE and change.sharing is not None:
             planner = SharePlanner(self._context, self._sharer)
-            return await planner.plan(records, change.sharing, fits or {}, heard, look=look)
+            return await planner.plan(records, change.sharing, fits or {}, heard)
         if change.action in ATTACHING and change.attaching is not None:
             return await AttachPlanner(self._context).plan(records, change.attaching)
         if change.transferring is not None and change.action is Action.TRANSFER:

@@ -38,7 +38,13 @@ from coexplorer.library.permissions import (
 )
 from coexplorer.library.results import EditResult, describe_left_alone
 from coexplorer.library.settle import judge_share, note_settled
-from coexplorer.sharing.changes import MergedSharing, compare_roles, loses_ownership, merge_sharing
+from coexplorer.sharing.changes import (
+    MergedSharing,
+    compare_roles,
+    fill_base,
+    loses_ownership,
+    merge_sharing,
+)
 from coexplorer.sharing.roles import EVERYONE, NONE, Sharing
 from coexplorer.sharing.sentences import tell_conflict, tell_lacking, tell_mistaken
 from coexplorer.sharing.written import build_options
@@ -86,11 +92,12 @@ class Sharer:
             if lost and judge_share(_as_sent(entry, lost), now) is State.APPLIED:
                 return self._report(attempt, lost, now, gives_up=gives_up)
             _ensure_meant(attempt, now)
-            merged = merge_sharing(entry.roles_before, entry.roles, now)
+            base = fill_base(entry.roles_before, entry.roles, now)
+            merged = merge_sharing(base, entry.roles, now)
             if merged.conflicts and attempt.purpose is Purpose.DO:
                 attempt.sent = False
                 raise Conflict(
-                    tell_conflict(merged.conflicts, entry.roles, now),
+                    tell_conflict(merged.conflicts, entry.roles, now, seen=entry.roles_before),
                     hint="look at who can see it now, then share it again",
                 )
             if not merged.after:

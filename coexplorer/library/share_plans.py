@@ -52,8 +52,6 @@ class SharePlanner:
         change: SharingChange,
         fits: Mapping[AssetId, Fit],
         heard: Callable[[int], None] | None,
-        *,
-        look: bool,
     ) -> Plan:
         """Say what a change of who can see assets would do to each.
 
@@ -62,21 +60,19 @@ class SharePlanner:
             change: What to do.
             fits: What some of them must still be when they are read again.
             heard: Told how many were asked about, after each.
-            look: Ask about each; otherwise only about the first, which tells whether the platform
-                answers at all. Sending asks about each anyway.
 
         Raises:
             Refused: It takes access away, and the platform does not tell who has it.
         """
         ids = [record.asset.id for record in records]
-        seen = await read_all_sharing(self._context, ids if look else ids[:1], heard)
+        seen = await read_all_sharing(self._context, ids, heard)
         is_unseen = any(each is None for each in seen.values())
         if is_unseen and change.takes_away:
             raise refuse_unseen()
         change = change.spelled_as(each for each in seen.values() if isinstance(each, Sharing))
         items = []
         for record in records:
-            now = seen.get(record.asset.id, _NOT_READ)
+            now = seen[record.asset.id]
             item = _plan_one(record, change, now)
             if isinstance(now, Sharing) and item.roles:
                 then = now.with_roles(item.roles)
@@ -88,10 +84,7 @@ class SharePlanner:
         return Plan(change.title, tuple(items), caution=UNSEEN if is_unseen else "")
 
 
-_NOT_READ = object()
-
-
-def _plan_one(record: Record, change: SharingChange, seen: Seen | object) -> PlanItem:
+def _plan_one(record: Record, change: SharingChange, seen: Seen) -> PlanItem:
     asset = record.asset
     item = PlanItem(
         asset.id,
@@ -107,7 +100,7 @@ def _plan_one(record: Record, change: SharingChange, seen: Seen | object) -> Pla
     if isinstance(seen, ApiError):
         why = f"it would be kept unsent: {seen.message}"
         return msgspec.structs.replace(item, waits=True, note=why)
-    if not isinstance(seen, Sharing):
+    if seen is None:
         return item
     if why := _refuse(change, seen):
         return msgspec.structs.replace(item, reason=why, roles={})

@@ -9,7 +9,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from coexplorer.sharing.roles import NONE, Roles, Sharing, kind_of, name_group, name_user, title_of
+from coexplorer.sharing.roles import (
+    NONE,
+    UNSEEN,
+    Roles,
+    Sharing,
+    kind_of,
+    name_group,
+    name_user,
+    title_of,
+)
 
 
 def differ(before: Sharing, after: Sharing) -> tuple[dict[str, str], dict[str, str]]:
@@ -126,6 +135,25 @@ def merge_sharing(base: Roles, mine: Roles, theirs: Sharing) -> MergedSharing:
         spelled = theirs.spell(member)
         before[spelled], after[spelled] = now, new
     return MergedSharing(theirs.with_roles(after), before, after, tuple(conflicts))
+
+
+def fill_base(seen: Roles, mine: Roles, now: Sharing) -> dict[str, str]:
+    """Return what roles are merged from, also of members whose roles could not be shown.
+
+    They may have been given theirs since, and nobody may change it unseen: they had none, as far as
+    the user knew.
+
+    Args:
+        seen: Roles as the user was shown them.
+        mine: Roles that are wanted.
+        now: What the platform has.
+    """
+    base = dict(seen)
+    for member, wanted in mine.items():
+        if member not in base:
+            role = now.role_of(member)
+            base[member] = role if role in (NONE, wanted) else UNSEEN
+    return base
 
 
 def compare_roles(wanted: Roles, now: Sharing) -> dict[str, str]:

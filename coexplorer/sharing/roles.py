@@ -17,6 +17,9 @@ Kind = Literal["user", "group", "everyone"]
 NONE: Final = "none"
 """No access."""
 
+UNSEEN: Final = "unseen"
+"""A role in what is merged from that nobody was shown: no platform gives one of this name."""
+
 EVERYONE: Final = "everyone"
 """The member that is everybody who can sign in to the platform."""
 

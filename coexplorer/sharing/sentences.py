@@ -75,14 +75,34 @@ def _tell_role(role: str) -> str:
     return "no access" if role == NONE else f"the role {role}"
 
 
-def tell_conflict(members: Sequence[str], wanted: Roles, theirs: Sharing) -> str:
-    """Say whose roles were changed elsewhere, to what, and what was wanted."""
+def tell_conflict(
+    members: Sequence[str], wanted: Roles, theirs: Sharing, *, seen: Roles | None = None
+) -> str:
+    """Say whose roles were changed elsewhere, to what, and what was wanted.
+
+    Args:
+        members: Whose.
+        wanted: The roles that were wanted.
+        theirs: Who can see it now.
+        seen: Whose roles were known when the change was asked for; None: all of theirs. Of the
+            others nobody knows who gave them the role, or when.
+    """
     return "; ".join(
-        f"{title_of(member)} was given {theirs.role_of(member)} elsewhere, not {wanted[member]}"
-        if theirs.role_of(member) != NONE
-        else f"the access of {title_of(member)} was taken away elsewhere"
+        _tell_conflict(
+            member, wanted[member], theirs.role_of(member), is_seen=seen is None or member in seen
+        )
         for member in members
     )
+
+
+def _tell_conflict(member: str, wanted: str, has: str, *, is_seen: bool) -> str:
+    name = title_of(member)
+    if has == NONE:
+        return f"the access of {name} was taken away elsewhere"
+    if is_seen:
+        return f"{name} was given {has} elsewhere, not {wanted}"
+    asked = "no access" if wanted == NONE else wanted
+    return f"{name} has {_tell_role(has)}, which could not be seen when you asked for {asked}"
 
 
 def _join(names: Iterable[str]) -> str:

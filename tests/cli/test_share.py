@@ -114,6 +114,23 @@ def test_what_is_lacking_everywhere_is_said_once(program: Program) -> None:
     assert "25 assets: Nobodies is not known there" in done.err
 
 
+def test_a_retry_goes_over_no_role_that_was_given_since_the_command_was(program: Program) -> None:
+    ids = many_assets(program.server, 3)
+    rule = program.server.faults.add(503, "POST", "data_assets/*/permissions", times=99)
+    grants = ("--everyone", "discoverable", "--user", f"{JONAS}:viewer", "--yes")
+    program("share", "-", *grants, stdin="\n".join(ids))
+    program.server.faults.remove(rule)
+    program.server.store.update(ids[0], roles={JONAS: "owner"})
+    program.server.store.update(ids[1], everyone="viewer")
+    done = program("retry", "--yes")
+    assert done.code == 7
+    assert f"{JONAS} was given owner elsewhere, not viewer" in done.err
+    assert "everyone was given viewer elsewhere, not discoverable" in done.err
+    assert stored(program, ids[0]).roles == {JONAS: "owner"}
+    assert stored(program, ids[1]).everyone == "viewer"
+    assert stored(program, ids[2]).everyone == "discoverable"
+
+
 def test_what_waits_is_retried_judged_and_told(program: Program) -> None:
     rule = program.server.faults.add(503, "POST", "data_assets/*/permissions")
     done = program("share", RAW, "--user", f"{PRIYA}:viewer", "--group", "Nobodies:viewer")

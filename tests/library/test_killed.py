@@ -69,7 +69,7 @@ async def main():
             await library.changes.apply(plan)
         elif task == "share":
             shared = Change(sharing=SharingChange({"everyone": "viewer"}))
-            plan = await library.changes.plan("tag:bulk sort:created", shared, look=False)
+            plan = await library.changes.plan("tag:bulk sort:created", shared)
             await library.changes.apply(plan)
         elif task == "attach":
             place = Workplace(WorkplaceKind.COMPUTATION, "session-1")
