@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
+import anyio.to_thread
 
-from coexplorer.errors import ApiError, Conflict, Forbidden, NotFound, Unreachable
+from coexplorer.errors import ApiError, Conflict, FileTrouble, Forbidden, NotFound, Unreachable
 from coexplorer.library.context import Context
 from coexplorer.library.file_sources import FileSource, name_place
 from coexplorer.library.folder_cache import FolderCache
@@ -16,6 +17,7 @@ from coexplorer.models import AssetId, FileEntry, Folder
 from coexplorer.remote_files import (
     BlockCache,
     CacheKey,
+    CacheUse,
     FileOrigin,
     FileReader,
     RemoteFiles,
@@ -29,13 +31,9 @@ class FileStore:
     Args:
         files: Opens files.
         platform: Whose assets they are (`Settings.platform`).
-
-    Attributes:
-        cache: What is kept on the disk.
     """
 
     def __init__(self, files: RemoteFiles, platform: str) -> None:
-        self.cache = files.cache
         self._files = files
         self._platform = platform
         self._folders = FolderCache(files.cache)
@@ -95,6 +93,27 @@ class FileStore:
             return await source.build_origin(entry, note_refusal)
 
         return await self._files.open(source.build_key(entry.wire_path), build_origin)
+
+    @property
+    def parts_under_way(self) -> int:
+        """How many parts of files are asked for at this moment."""
+        return self._files.requests_under_way
+
+    async def measure(self) -> CacheUse:
+        """Return what is kept on the disk."""
+        return await anyio.to_thread.run_sync(self._files.cache.measure, abandon_on_cancel=True)
+
+    async def clear(self) -> int:
+        """Remove all that is kept; return how many bytes that frees.
+
+        Raises:
+            FileTrouble: It can't be removed.
+        """
+        self._folders.clear()
+        try:
+            return await anyio.to_thread.run_sync(self._files.cache.clear)
+        except OSError as error:
+            raise FileTrouble.of(self._files.cache.folder, "emptied", error) from None
 
     async def forget_assets(self, asset_ids: Sequence[AssetId]) -> None:
         """Forget all files of assets that are gone, or no longer ours to see."""

@@ -35,7 +35,7 @@ from coexplorer.library.file_sources import FileSource, PlatformSource
 from coexplorer.library.file_store import FileStore
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, Folder
-from coexplorer.remote_files import FileReader
+from coexplorer.remote_files import CacheUse, FileReader
 
 _SLACK_BYTES: Final = 1024**3
 
@@ -139,6 +139,23 @@ class Files:
             unsaid = known is None or known.asset.files != 0  # some say null of what is empty
         place = repr(path[:80]) if path.strip("/") else "its main folder"
         return [BadReply(text, hint=_TELL_OWNER) for text in _name_gaps(folder, place, unsaid)]
+
+    async def measure_cache(self) -> CacheUse:
+        """Return what is kept of all files, of all platforms, on this disk."""
+        return await self._store.measure()
+
+    async def clear_cache(self) -> int:
+        """Remove all of it; return how many bytes of the disk that frees.
+
+        Raises:
+            FileTrouble: It can't be removed.
+        """
+        return await self._store.clear()
+
+    @property
+    def parts_under_way(self) -> int:
+        """How many parts of files are asked for at this moment."""
+        return self._store.parts_under_way
 
     async def walk(
         self,

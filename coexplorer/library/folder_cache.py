@@ -58,6 +58,11 @@ class FolderCache:
         self._drop(key)
         await anyio.to_thread.run_sync(self._cache.forget, key)
 
+    def clear(self) -> None:
+        """Forget all listings in memory."""
+        self._folders.clear()
+        self._entries = 0
+
     def forget_place(self, place: str) -> None:
         """Forget the listings of a place in memory."""
         for key in [key for key in self._folders if key.place == place]:

@@ -6,7 +6,7 @@ needs the room (design: files.md).
 """
 
 from coexplorer.remote_files.blocks import BLOCK_BYTES, CacheKey, Version
-from coexplorer.remote_files.cache import BlockCache
+from coexplorer.remote_files.cache import BlockCache, CacheUse
 from coexplorer.remote_files.origin import FileOrigin
 from coexplorer.remote_files.reader import FileReader
 from coexplorer.remote_files.remote_files import RemoteFiles, open_remote_files
@@ -15,6 +15,7 @@ __all__ = [
     "BLOCK_BYTES",
     "BlockCache",
     "CacheKey",
+    "CacheUse",
     "FileOrigin",
     "FileReader",
     "RemoteFiles",

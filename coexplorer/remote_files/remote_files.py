@@ -39,6 +39,11 @@ class RemoteFiles:
         self._limits = limits
         self._files: OrderedDict[CacheKey, SharedFile] = OrderedDict()
 
+    @property
+    def requests_under_way(self) -> int:
+        """How many requests are answered at this moment."""
+        return self._limits.slots.borrowed_tokens
+
     async def open(
         self, key: CacheKey, build_origin: Callable[[], Awaitable[FileOrigin]]
     ) -> FileReader:

@@ -1,5 +1,9 @@
 """Parts of files: only what is needed is asked for, kept for everybody, and there offline."""
 
+import asyncio
+
+import anyio
+import anyio.to_thread
 import pytest
 
 from coexplorer.demo.server import DemoServer
@@ -75,3 +79,37 @@ async def test_offline_a_part_that_was_not_read_is_out_of_reach_and_the_rest_is_
         with pytest.raises(Unreachable):
             await file.read(file.size - 10, 10)
         assert await file.read(0, 1000) == start
+
+
+async def test_what_is_kept_can_be_measured_and_removed(library: Library) -> None:
+    assert (await library.files.measure_cache()).used_bytes == 0
+    entry = await largest(library)
+    async with await library.files.open(ID, entry.path) as file:
+        whole = await file.read(0, file.size)
+        used = await library.files.measure_cache()
+        assert len(whole) <= used.used_bytes + 2**20 <= used.most_bytes
+        assert await library.files.clear_cache() > 0
+        assert (await library.files.measure_cache()).files <= 1, "what was just being written"
+        assert await file.read(0, file.size) == whole
+    assert library.files.parts_under_way == 0
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_read_that_asyncio_cancels_frees_its_request(
+    library: Library, server: DemoServer
+) -> None:
+    """As Textual cancels its workers: by the task itself, not by a scope."""
+    entry = await largest(library)
+    rule = server.faults.add("silence", "GET", STORAGE)
+    async with await library.files.open(ID, entry.path) as file:
+        task = asyncio.get_running_loop().create_task(file.read(0, 10))
+        await anyio.to_thread.run_sync(server.faults.wait_struck, rule)
+        assert library.files.parts_under_way == 1
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with anyio.fail_after(60):
+            while library.files.parts_under_way:  # noqa: ASYNC110 # the request ends in its own task
+                await anyio.sleep(0.001)
+        server.faults.clear()
+        assert len(await file.read(0, 10)) == 10
