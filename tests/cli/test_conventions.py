@@ -250,7 +250,7 @@ def test_a_query_in_another_language_is_told_where_it_finds_nothing(
 ) -> None:
     program.ok("sync")
     assert "write tag:glob(raw*)" in program(*args, "tag:raw*").err
-    assert "no asset has the type 'foo'" in program(*args, "type:foo").err
+    assert "there is no type 'foo'" in program(*args, "type:foo").err
     assert "looked for" not in program(*args, "tag:nosuch").err
 
 
