@@ -25,6 +25,7 @@ from coexplorer.errors import (
     PlatformFault,
     RateLimited,
     Refused,
+    Rejected,
 )
 from coexplorer.library.asset_checks import AssetChecks
 from coexplorer.library.attempt import Attempt, build_contested, build_result
@@ -58,7 +59,10 @@ _IGNORED = (
     " answered, or the platform may not"
 )
 _KEEPS = f"{_IGNORED} let this role be changed, as that of an owner"
-_NAMELESS = f"{_IGNORED} know that name: check it as the platform's web page shows it"
+_NAMELESS = (
+    "check the name as the platform's web page shows it; if it is right, share it again: a proxy in"
+    " between may have answered"
+)
 
 
 class Sharer:
@@ -246,6 +250,8 @@ class Sharer:
 
         Raises:
             PlatformFault: It shows nothing of it: nobody knows whether the request arrived.
+            Rejected: The same, where all that was asked for is a role for names that it may not
+                know: to send that again by itself would never end.
         """
         attempt.sent = False
         roles = {member: now.role_of(member) for member in merged.after}
@@ -253,11 +259,13 @@ class Sharer:
         lacking = compare_roles(merged.after, now)
         told = tell_lacking(lacking, merged.after, merged.before, arrived=arrived)
         if not arrived:
-            attempt.answered = attempt.sent = True
-            is_new = any(merged.before[each] == NONE and each != EVERYONE for each in lacking)
+            attempt.answered = True
+            if all(merged.before[each] == NONE and each != EVERYONE for each in lacking):
+                raise Rejected(f"{SAID_YES}, but {told}", hint=_NAMELESS, status=HTTPStatus.OK)
+            attempt.sent = True
             raise PlatformFault(
                 f"{SAID_YES}, but {told}",
-                hint=_NAMELESS if is_new else _KEEPS,
+                hint=_KEEPS,
                 status=HTTPStatus.OK,
                 outcome_unknown=True,
             )

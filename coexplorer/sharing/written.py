@@ -129,7 +129,9 @@ def _read_lines(text: str, before: Sharing) -> dict[str, str]:
             continue
         name, role = _split_line(stripped)
         try:
-            member = before.spell(_read_member(name))
+            member = before.spell(_read_member(_strip_quotes(name)))
+            if member not in before.roles:
+                member = before.spell(_unquote(member))
             if before.role_of(member) != role:
                 role = role.lower()
                 check_role(kind_of(member), role)
@@ -186,13 +188,24 @@ def _guess_line(line: str) -> str:
     return ""
 
 
+def _unquote(member: str) -> str:
+    """Return a member without quotes around the name: people put them where it has blanks."""
+    kind, _, name = member.partition(" ")
+    return f"{kind} {_strip_quotes(name)}" if name else member
+
+
+def _strip_quotes(text: str) -> str:
+    is_quoted = len(text) > 2 and text[0] == text[-1] and text[0] in "\"'"  # noqa: PLR2004 # both
+    return text[1:-1].strip() if is_quoted else text
+
+
 def _read_member(name: str) -> str:
     if name == EVERYONE:
         return EVERYONE
     kind, _, rest = name.partition(" ")
     if kind not in ("user", "group") or not rest.strip():
         raise InvalidField(
-            "sharing", 'expected everyone, "user ADDRESS" or "group NAME", a colon and a role'
+            "sharing", "expected everyone, user ADDRESS or group NAME, then a colon and a role"
         )
     check_name(rest.strip())
     return f"{kind} {rest.strip()}"

@@ -91,9 +91,9 @@ def test_what_the_platform_left_out_is_said_with_another_exit_code(program: Prog
     assert "Nobodies is not known there" in program.ok("log", "1").out
     assert stored(program).everyone == "viewer"
     done = program("share", RAW, "--group", "Nobodies:viewer")
-    assert done.code == 6
+    assert done.code == 5
     assert "but Nobodies still has no access, not the role viewer" in done.err
-    assert "may not know that name: check it" in done.err
+    assert "check the name as the platform's web page shows it" in done.err
     done = program("share", RAW, "--user", "nobody@example.org:viewer")
     assert done.code == 5
     assert "no user nobody@example.org" in done.err

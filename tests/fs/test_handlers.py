@@ -273,9 +273,19 @@ async def test_commands_in_a_report_have_the_profile_and_texts_stay_as_they_are(
         with pytest.raises(pyfuse3.FUSEError):
             await handlers.save("all/reads/description.md", mine)
         told = await handlers.read("all/reads/error")
+        server.faults.add(500, "POST", "data_assets/*/permissions")
+        sharing = await handlers.read("all/reads/about/sharing")
+        with pytest.raises(pyfuse3.FUSEError):
+            await handlers.save(
+                "all/reads/about/sharing", sharing.replace("everyone: none", "everyone: viewer")
+            )
+        told_of_sharing = await handlers.read("all/reads/error")
     assert "coexplorer --profile lab discard " in told
     assert mine in told
     assert "coexplorer discard" not in told
+    assert "saving about/sharing failed" in told_of_sharing
+    assert "or give it up: coexplorer --profile lab discard " in told_of_sharing
+    assert "coexplorer discard" not in told_of_sharing
 
 
 async def test_a_move_that_renames_does_both_or_says_how_far_it_came(

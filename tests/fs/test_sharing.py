@@ -21,7 +21,7 @@ POST = ("POST", "*/permissions")
 
 @pytest.fixture(scope="module")
 def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mounted]:
-    assets = [make_asset(n, f"a{n}") for n in range(1, 42)]
+    assets = [make_asset(n, f"a{n}") for n in range(1, 50)]
     with mounting(tmp_path_factory.mktemp("sharing"), assets) as mounted:
         yield mounted
 
@@ -115,8 +115,8 @@ def test_whom_others_let_in_since_it_was_read_is_not_shut_out(
     ("number", "line", "number_of_error", "told"),
     [
         (3, f"user {JONAS}: reader", errno.EINVAL, "a user can be owner, editor, viewer or none"),
-        (4, "Imaging: viewer", errno.EINVAL, 'expected everyone, "user ADDRESS" or "group NAME"'),
-        (5, "group Nobodies: viewer", errno.EIO, "Nobodies still has no access"),
+        (4, "Imaging: viewer", errno.EINVAL, "expected everyone, user ADDRESS or group NAME"),
+        (5, "group Nobodies: viewer", errno.EINVAL, "Nobodies still has no access"),
         (6, f"user {MAYA}: viewer", errno.EINVAL, f"line 5: {MAYA} has two roles"),
     ],
 )
@@ -414,6 +414,59 @@ def test_every_size_is_that_of_the_text(mounted: Mounted) -> None:
         path.name for path in files
     }
     assert [path.name for path in files if path.stat().st_size != len(path.read_bytes())] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['group "Data stewards": viewer', "group 'Data stewards': viewer", '"group Imaging": editor'],
+)
+def test_quotes_around_a_name_are_not_part_of_it(mounted: Mounted, line: str) -> None:
+    path = place(mounted, 42)
+    path.write_text(path.read_text() + f"{line}\n")
+    name = "Imaging" if "Imaging" in line else "Data stewards"
+    assert name in mounted.server.store.get(make_id(42)).groups
+
+
+@pytest.mark.parametrize(("number", "added"), [(43, "group Nobodies"), (44, "group nosuch")])
+def test_what_was_done_in_part_is_not_said_to_be_unsaved(
+    mounted: Mounted, number: int, added: str
+) -> None:
+    path = place(mounted, number)
+    text = path.read_text()
+    with pytest.raises(OSError, match=r".") as caught:
+        path.write_text(f"{text}group Imaging: viewer\n{added}: viewer\n")
+    assert caught.value.errno == errno.EINVAL
+    assert list(mounted.server.store.get(make_id(number)).groups) == ["Imaging"]
+    assert lines(path) == ["everyone: none", "group Imaging: viewer", f"user {MAYA}: owner"]
+    assert "NOT saved" not in path.read_text()
+    error = path.parents[1] / "error"
+    assert f"{added.removeprefix('group ')} is not known there" in error.read_text()
+    assert "the rest is done" in error.read_text()
+    path.write_text(path.read_text())  # it will do as it is: so error says, to end it
+    assert not error.exists()
+
+
+def test_error_tells_what_became_of_a_retry(mounted: Mounted) -> None:
+    path = place(mounted, 45)
+    error, asset = path.parents[1] / "error", make_id(45)
+    rule = mounted.server.faults.add(500, "POST", "data_assets/*/permissions")
+    with pytest.raises(OSError, match=r"."):
+        path.write_text(path.read_text() + f"user {JONAS}: viewer\n")
+    mounted.server.faults.remove(rule)
+    assert "status 500" in error.read_text()
+    assert "NOT saved" in path.read_text()
+    mounted.server.store.update(asset, roles={JONAS: "editor"})
+    assert mounted.cli("retry").returncode != 0
+    told = f"{JONAS} was given editor elsewhere, not viewer"
+    wait_until(lambda: told in error.read_text(), "the conflict in error")
+    assert "status 500" not in error.read_text()
+    assert f"you wanted:\nuser {JONAS}: viewer\n" in error.read_text()
+    # What others did is to be seen before it is written over.
+    assert lines(path) == ["everyone: none", f"user {MAYA}: owner", f"user {JONAS}: editor"]
+    assert "NOT saved" not in path.read_text()
+    path.write_text(path.read_text().replace("editor", "viewer"))
+    assert mounted.server.store.get(asset).roles == {JONAS: "viewer"}
+    assert not error.exists()
 
 
 def test_a_listing_of_thousands_is_not_a_request_each() -> None:

@@ -65,6 +65,11 @@ def tell_aside(what: str, entry: Entry, part: Part, spell: Callable[[str], str] 
     )
 
 
+def tell_discard(entry_id: int, spell: Callable[[str], str]) -> str:
+    """Return the line that says how a change that is kept is given up; `spell` as above."""
+    return spell(f"or give it up: coexplorer discard {entry_id}\n")
+
+
 def list_unresolved(entries: Iterable[Entry]) -> dict[tuple[AssetId, Part], list[Entry]]:
     """Return what an earlier mount could not save, by asset and file, in the order of `entries`.
 

@@ -40,12 +40,16 @@ from coexplorer.sharing.written import format_sharing, parse_sharing_text
 _MAX_BYTES = 1 << 20
 _MOST_SHOWN = 10_000
 _HELP = """\
-# Who can see this asset, one per line: everyone, "group NAME" or "user ADDRESS", and a role:
+# Who can see this asset, one per line: everyone, group NAME or user ADDRESS, a colon, and a role:
 # owner, editor, viewer, discoverable (groups and everyone) or none. Who has no line has no access.
 """
 _NOT_SAVED = """\
 # The lines above are what was written here. They were NOT saved: the asset's error says why.
 """
+_IN_PART = (
+    "the rest is done, as about/sharing shows now; correct what is not and save it, or save it as"
+    " it is if that will do"
+)
 
 
 class SharingFiles:
@@ -197,7 +201,8 @@ class SharingFiles:
                     result = await self._library.changes.share(node.id, base, mine)
                 lacking = result.lacking
             if lacking:
-                raise Rejected(lacking, hint="the rest is done; correct the name")
+                save.in_part = True
+                raise Rejected(lacking, hint=_IN_PART)
         except trio.TooSlowError:
             await self._fail(opened, save, _no_reply())
         except CoexplorerError as error:

@@ -18,8 +18,9 @@ from coexplorer.fs.core.failures import SAVING_SHARING
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.scratch import Scratch
 from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.kernel.inodes import Part, asset_inode
 from coexplorer.fs.sync.failed_writes import FailedWrites
-from coexplorer.fs.sync.failure_texts import build_report
+from coexplorer.fs.sync.failure_texts import build_report, tell_discard
 from coexplorer.fs.sync.keeping import Keeper
 from coexplorer.library import Library
 from coexplorer.library.entries import DONE, KEPT, MOST_REFUSED, MOUNT, Action, Entry, State
@@ -47,6 +48,7 @@ class SharingSave:
         tgid: The process that saves.
         wanted: The roles that are to be given; None: the text could not be read (so far).
         appended: It was added to what was there, unseen, as ``>>`` does.
+        in_part: The platform has done a part of it.
     """
 
     node: Node
@@ -55,6 +57,7 @@ class SharingSave:
     tgid: int
     wanted: Roles | None = None
     appended: bool = False
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class FailedSharing:
         wanted: The roles that were to be given; None: the text could not be read.
         newest: The newest entry of the journal about sharing the asset that was looked at.
         tries: The entries that have the roles of this save, and of those before it that failed.
+        told: Why the newest of these failed, as ``error`` says it.
     """
 
     text: bytes | None
@@ -74,6 +78,7 @@ class FailedSharing:
     wanted: Roles | None
     newest: int
     tries: tuple[int, ...]
+    told: str = ""
 
 
 class SharingFailures:
@@ -96,6 +101,7 @@ class SharingFailures:
         read: Callable[[Node], Awaitable[Sharing]],
     ) -> None:
         self._volume = volume
+        self._spell = volume.options.spell
         self._library = library
         self._unsent = unsent
         self._keeper = keeper
@@ -124,7 +130,7 @@ class SharingFailures:
             self._unsent.journaled.discard((node.slot, SAVING_SHARING))
         report = failure.report
         if own and newest is not None and newest.state is not State.UNKNOWN:
-            report += f"or give it up: coexplorer discard {newest.id}\n"
+            report += tell_discard(newest.id, self._spell)
         lines = _list_lines(text)
         if lines:
             if not own:
@@ -133,10 +139,13 @@ class SharingFailures:
             report += f"\nyou wrote:\n{text.decode(errors='backslashreplace')}"
         self._volume.failures.note(node, SAVING_SHARING, report)
         # After a conflict, what others did is to be seen first. And a script that adds the next
-        # line must not add it to the one that was refused.
-        shown = bool(lines) and not (isinstance(error, Conflict) or save.appended)
-        number = 0 if newest is None else newest.id
-        failed = FailedSharing(text if shown else None, save.base, save.wanted, number, tries)
+        # line must not add it to the one that was refused. Of what was done in part, the file shows
+        # that part.
+        hidden = isinstance(error, Conflict) or save.appended or save.in_part
+        number, told = (0, "") if newest is None else (newest.id, newest.reason)
+        failed = FailedSharing(
+            None if hidden or not lines else text, save.base, save.wanted, number, tries, told
+        )
         self._failed[node] = await self._drop_oldest(failed)
         return failure.errno
 
@@ -203,16 +212,33 @@ class SharingFailures:
             node = self._volume.tree.find_id(entry.asset_id)
             if node is None:
                 continue
-            why = Refused(entry.reason, hint=entry.hint)
-            report = build_report(SAVING_SHARING, why, self._volume.options.spell)
-            report += f"or give it up: coexplorer discard {entry.id}\n\nyou wanted:\n"
-            report += "".join(f"{member}: {role}\n" for member, role in entry.roles.items())
-            self._volume.failures.note(node, SAVING_SHARING, report)
+            self._tell_kept(node, entry)
             self._unsent.journaled.add((node.slot, SAVING_SHARING))
             self._unsent.note_told(node, SAVING_SHARING, entry.id)
             earlier = self._failed.get(node)
             tries = (*(() if earlier is None else earlier.tries), entry.id)
-            self._failed[node] = FailedSharing(None, Sharing(), entry.roles, entry.id, tries)
+            self._failed[node] = FailedSharing(
+                None, Sharing(), entry.roles, entry.id, tries, entry.reason
+            )
+
+    def _tell_kept(self, node: Node, entry: Entry) -> None:
+        """Say in ``error`` why a change that is kept was not sent, as the journal has it."""
+        why = Refused(entry.reason, hint=entry.hint)
+        report = build_report(SAVING_SHARING, why, self._spell)
+        if entry.state is not State.UNKNOWN:
+            report += tell_discard(entry.id, self._spell)
+        report += "\nyou wanted:\n"
+        report += "".join(f"{member}: {role}\n" for member, role in entry.roles.items())
+        self._volume.failures.note(node, SAVING_SHARING, report)
+
+    def _tell_anew(self, node: Node, failed: FailedSharing, kept: Entry) -> None:
+        """Say why the newest try fails now, which was sent again meanwhile, or looked for."""
+        self._volume.report(f"{node.title}/about/sharing: {kept.reason}")
+        self._tell_kept(node, kept)
+        # What others did is to be seen first, as in any conflict.
+        text = None if kept.state is State.CONFLICT else failed.text
+        self._failed[node] = replace(failed, text=text, told=kept.reason)
+        self._volume.fetched.expire(asset_inode(node.number, Part.SHARING))
 
     async def notice_changes(self) -> None:
         """Notice that an asset was shared elsewhere, or a change was sent again or given up."""
@@ -227,6 +253,10 @@ class SharingFailures:
             elif own and not any(entry.state in KEPT for entry in (*own, *newer)):
                 self._volume.report(f"{node.title}/about/sharing: what failed was given up")
                 await self.end(node)
+            elif own:
+                last = max(own, key=lambda entry: entry.id)
+                if last.state in KEPT and last.reason != failed.told:
+                    self._tell_anew(node, failed, last)
 
     async def _judge(self, node: Node, failed: FailedSharing, shares: Sequence[Entry]) -> None:
         """Look whether what was wanted is there, as the asset was shared from this machine."""
