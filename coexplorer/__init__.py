@@ -1,7 +1,7 @@
 """coexplorer: Code Ocean data assets from a terminal.
 
 Layers, top to bottom (imports go down only; import-linter holds it):
-cli; doctor; tui and fs; library; api, catalog, demo and remote_files; config; asset_body;
+cli; doctor; tui and fs; library; api, catalog, demo, remote_files and previews; config; asset_body;
 asset_extras; query, names, assets, written, cells, computations, folders and sharing; metadata;
 lenient_json and text; errors; models; fields.
 """
