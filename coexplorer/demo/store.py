@@ -15,7 +15,7 @@ from threading import RLock
 
 import msgspec
 
-from coexplorer.demo.asset import Bucket, Role, StoredAsset
+from coexplorer.demo.asset import Bucket, MetadataValue, Role, StoredAsset
 from coexplorer.demo.capsule_store import CapsuleStore
 
 EVERYONE, FINDERS = "*", "?"
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS asset (
     name_key TEXT NOT NULL,        -- case-folded name
     tags_key TEXT NOT NULL,        -- case-folded tags, each between two U+001F
     description_key TEXT NOT NULL, -- case-folded description
-    custom_key TEXT NOT NULL,      -- case-folded values of the custom metadata, a line each
+    custom_key TEXT NOT NULL,      -- case-folded values of the custom metadata, each on a line
     run_script_key TEXT NOT NULL,
     commit_key TEXT NOT NULL,
     contained_key TEXT NOT NULL,   -- ids in a combined asset, each between two U+001F
@@ -327,13 +327,22 @@ def _row(asset: StoredAsset) -> tuple[object, ...]:
         asset.name.casefold(),
         _joined(asset.tags),
         asset.description.casefold(),
-        "\n".join(str(value) for value in asset.custom_metadata.values()).casefold(),
+        "\n".join(_list_texts(asset.custom_metadata.values())).casefold(),
         provenance.run_script.casefold() if provenance else "",
         provenance.commit.casefold() if provenance else "",
         _joined(part.id for part in asset.contained),
         _encoder.encode(asset.custom_metadata).decode(),
         _encoder.encode(asset),
     )
+
+
+def _list_texts(values: Iterable[MetadataValue]) -> Iterator[str]:
+    """Yield each value as text, and each one of a list."""
+    for value in values:
+        if isinstance(value, list):
+            yield from _list_texts(value)
+        else:
+            yield f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _joined(values: Iterable[str]) -> str:

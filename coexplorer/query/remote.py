@@ -31,6 +31,9 @@ for what it was made from."""
 _LONGEST_NAME = 20
 """The platform finds nothing for a longer unquoted ``name:`` (seen)."""
 
+_PLAIN = frozenset(" _-./:")
+"""Signs of ordinary words, which no answer is judged again for."""
+
 _TYPES = frozenset(kind.value for kind in AssetType)
 _OWNERS = {"mine": Ownership.OWNED, "shared": Ownership.SHARED}
 
@@ -197,6 +200,14 @@ def _word(text: str) -> str:
     return text if is_bare(text) and ":" not in text else quote(text)
 
 
+def _is_plain(text: str) -> bool:
+    """Tell whether a platform surely looks for a text as it is: signs may mean nothing to it.
+
+    Nor is it known what it makes of lists: their quotes and brackets are in no value of one.
+    """
+    return all(sign.isalnum() or sign in _PLAIN for sign in text)
+
+
 def _is_type(term: Match) -> bool:
     return term.field == "type" and not term.negated and not term.custom
 
@@ -212,7 +223,8 @@ def _text(term: Term) -> tuple[str, bool]:
     if isinstance(term, Word):
         if find_beginning(term.text):  # a word finds assets by their ids, too: no platform does
             return "", False
-        return (word := _word(term.text)), bool(word)
+        word = _word(term.text) if any(map(str.isalnum, term.text)) else ""
+        return word, bool(word) and _is_plain(term.text)
     known = not term.custom and term.field in _FIELDS
     text = _field_text(term) if known else ""
     if not text.strip() or not text.isascii():

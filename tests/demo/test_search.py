@@ -82,6 +82,8 @@ def encode_token(value: object) -> str:
         ("   ", None),
         ('""', None),
         ("100%_", set()),
+        ("'", set()),  # no program text of a list is searched
+        ("[", set()),
     ],
 )
 def test_query_finds(http: httpx.Client, query: str, expected: set[str] | None) -> None:

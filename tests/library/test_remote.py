@@ -56,6 +56,7 @@ _OTHERS = (
     "used:<-180d", "used:never", '"age":>60', '"age":20..80', '"session date":>2024',
     '"session date":<2024', '"session date":2023..2024', '"session date":2023 "session date":2024',
     '"subject id":>600000', "tag:raw tag:é", "name:é name:ecephys", "owner:a sort:name",
+    "'", "[", "]", "\"['\"", "\"', '\"", ",", "(", "Sato'", "[ecephys",
 )  # fmt: skip
 
 

@@ -50,6 +50,8 @@ def _ask(**asked: Any) -> SearchRequest:
             _ask(),
             f"contained_data_id:{WHOLE}",
         ),
+        ("' raw", _ask(query="raw"), "'"),
+        ("[] 'raw'", _ask(query="'raw'"), "[] 'raw'"),
         (r'"a \"b\" c" d', _ask(query="d"), r'"a \"b\" c"'),
         ("is:mine type:result", _ask(type="result", ownership=Ownership.OWNED), ""),
         ("is:shared is:favorite", _ask(ownership=Ownership.SHARED, favorite=True), ""),
