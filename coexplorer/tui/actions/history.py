@@ -122,7 +122,7 @@ async def _take_back(screen: Workbench, batch: Batch, purpose: Purpose, *, waite
 
 async def _reverse_many(screen: Workbench, batch: Batch) -> None:
     """Show all that would be taken back, and do it from there: with a bar, and Esc stops it."""
-    from coexplorer.tui.screens.plan import PlanScreen  # noqa: PLC0415  needed here only
+    from coexplorer.tui.screens.plan import PlanScreen, tell_after  # noqa: PLC0415  needed here only
 
     library = screen.library
     origin = describe_origin(batch, external.local_time())
@@ -132,9 +132,9 @@ async def _reverse_many(screen: Workbench, batch: Batch) -> None:
         batch.standing + batch.kept,
         title=f"{describe_purpose(batch)}, {origin}",
         origin=origin,
-        way_back=f"{key_of('change.redo')} does it again"
+        way_back=f"{tell_after()} {key_of('change.redo')} does it again"
         if batch.purpose is not Purpose.UNDO
-        else f"{key_of('change.undo')} undoes it",
+        else f"{tell_after()} {key_of('change.undo')} undoes it",
     )
     done = await show_plan(screen, shown)
     if done is not None:

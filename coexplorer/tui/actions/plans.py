@@ -44,7 +44,16 @@ async def carry_out(
         screen.library, partial(_make, screen, make), count, outside=outside, written=written
     )
     report = await show_plan(screen, shown)
+    if report is not None:
+        _note_recent(screen, report)
     return report is not None or shown.has_nothing
+
+
+def _note_recent(screen: Workbench, report: BatchReport) -> None:
+    """Note what a plan did: the undo of one asset right after it can only mean that."""
+    recent = screen.state.in_flight.recent
+    for result in report.applied or [None]:
+        recent.note(result)
 
 
 async def _make(screen: Workbench, make: MakePlan) -> Plan:

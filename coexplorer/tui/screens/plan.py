@@ -109,7 +109,7 @@ class PlanScreen(CommandScreen[BatchReport | None]):
         self._origin = origin
         self._only = only
         self._is_preparing = make is not None
-        self._way_back = way_back or f"{key_of('change.undo')} undoes all of it"
+        self._way_back = way_back or f"{tell_after()} {key_of('change.undo')} undoes all of it"
         self._outside = outside
         self._written = written
         self._outcomes: list[Outcome] = []
@@ -444,6 +444,11 @@ class PlanScreen(CommandScreen[BatchReport | None]):
                 self._show_stopping()
         else:
             self.dismiss(self._report)
+
+
+def tell_after() -> str:
+    """Say that a key comes after leaving this screen: it is one of the list."""
+    return f"{key_of(CLOSE)}, then"
 
 
 def _has_no_way_back(result: EditResult) -> bool:
