@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import anyio
+import anyio.abc
 import anyio.to_thread
 
+from coexplorer.config import Settings
 from coexplorer.errors import ApiError, Conflict, FileTrouble, Forbidden, NotFound, Unreachable
-from coexplorer.library.context import Context
 from coexplorer.library.file_sources import FileSource, name_place
 from coexplorer.library.folder_cache import FolderCache
 from coexplorer.models import AssetId, FileEntry, Folder
@@ -21,12 +21,12 @@ from coexplorer.remote_files import (
     FileOrigin,
     FileReader,
     RemoteFiles,
-    open_remote_files,
 )
+from coexplorer.remote_files.limits import Limits
 
 
 class FileStore:
-    """Files and listings, fetched once; `open_file_store` makes it.
+    """Files and listings, fetched once; `build_file_store` makes it.
 
     Args:
         files: Opens files.
@@ -115,6 +115,10 @@ class FileStore:
         except OSError as error:
             raise FileTrouble.of(self._files.cache.folder, "emptied", error) from None
 
+    def end(self) -> None:
+        """Cut off all requests for parts of files."""
+        self._files.end()
+
     async def forget_assets(self, asset_ids: Sequence[AssetId]) -> None:
         """Forget all files of assets that are gone, or no longer ours to see."""
         places = {name_place(self._platform, each) for each in asset_ids}
@@ -132,12 +136,12 @@ class _Listing:
         self.error: Exception = Unreachable("the session has ended", hint="list it again")
 
 
-@asynccontextmanager
-async def open_file_store(context: Context) -> AsyncIterator[FileStore]:
-    """Keep files as long as this context lasts; nothing is read or made before it is needed."""
-    settings = context.settings
+def build_file_store(settings: Settings, tasks: anyio.abc.TaskGroup) -> FileStore:
+    """Make what keeps files; nothing is read or made on the disk before it is needed.
+
+    Args:
+        settings: Where the cache is.
+        tasks: Where requests run.
+    """
     cache = BlockCache(settings.paths.file_cache_dir, settings.file_cache_bytes)
-    async with open_remote_files(cache) as files:
-        kept = FileStore(files, settings.platform)
-        context.forget_files = kept.forget_assets
-        yield kept
+    return FileStore(RemoteFiles(cache, Limits(), tasks), settings.platform)

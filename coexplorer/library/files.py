@@ -5,10 +5,10 @@ Nothing escapes from the folder that they are downloaded into.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import anyio
 import anyio.to_thread
@@ -31,11 +31,15 @@ from coexplorer.errors import (
 from coexplorer.library import part_files
 from coexplorer.library.context import Context
 from coexplorer.library.external_files import build_outside_error
-from coexplorer.library.file_sources import FileSource, PlatformSource
-from coexplorer.library.file_store import FileStore
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, Folder
-from coexplorer.remote_files import CacheUse, FileReader
+
+if TYPE_CHECKING:  # most starts of the program read no file
+    from anyio.abc import TaskGroup
+
+    from coexplorer.library.file_sources import FileSource
+    from coexplorer.library.file_store import FileStore
+    from coexplorer.remote_files import CacheUse, FileReader
 
 _SLACK_BYTES: Final = 1024**3
 
@@ -65,12 +69,33 @@ class Files:
 
     Args:
         context: What the session's modules share.
-        store: What is open, and what is kept of files.
+        tasks: Where parts of files are fetched.
     """
 
-    def __init__(self, context: Context, store: FileStore) -> None:
+    def __init__(self, context: Context, tasks: TaskGroup) -> None:
         self._context = context
-        self._store = store
+        self._tasks = tasks
+        self._made: FileStore | None = None
+        context.forget_files = self._forget
+
+    @property
+    def _store(self) -> FileStore:
+        """What is open, and what is kept of files."""
+        if self._made is None:
+            from coexplorer.library.file_store import build_file_store  # noqa: PLC0415 # see above
+
+            self._made = build_file_store(self._context.settings, self._tasks)
+        return self._made
+
+    async def _forget(self, asset_ids: Sequence[AssetId]) -> None:
+        """Forget the files of assets that are gone."""
+        if self._made is not None or self._context.settings.paths.file_cache_dir.exists():
+            await self._store.forget_assets(asset_ids)
+
+    def end(self) -> None:
+        """Cut off what is on its way; the session ends."""
+        if self._made is not None:
+            self._made.end()
 
     async def list_folder(
         self,
@@ -101,6 +126,8 @@ class Files:
 
     async def _find_source(self, asset_id: AssetId) -> FileSource:
         """Say where the files of an asset are; another kind of place is chosen here."""
+        from coexplorer.library.file_sources import PlatformSource  # noqa: PLC0415 # see above
+
         known = await self._context.known(asset_id)
         return PlatformSource(self._context, asset_id, None if known is None else known.asset)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 
+from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream
 
 from coexplorer.config import Settings
@@ -23,7 +24,6 @@ from coexplorer.library.context import Context
 from coexplorer.library.creation import Creation
 from coexplorer.library.edit import Editor
 from coexplorer.library.events import Event
-from coexplorer.library.file_store import FileStore
 from coexplorer.library.files import Files
 from coexplorer.library.log import Log
 from coexplorer.library.platform import Platform
@@ -50,7 +50,7 @@ class Library:
         workplaces: Which capsule, pipeline or workstation is meant, and what is attached to it.
     """
 
-    def __init__(self, context: Context, file_store: FileStore) -> None:
+    def __init__(self, context: Context, tasks: TaskGroup) -> None:
         self._context = context
         self.sync = Sync(context)
         self.assets = Assets(context, self.sync)
@@ -60,7 +60,7 @@ class Library:
         self.changes = Changes(context, editor, self.log)
         self.creation = Creation(context, editor)
         self.saves = Saves(context, self.log)
-        self.files = Files(context, file_store)
+        self.files = Files(context, tasks)
         self.runs = Runs(context)
         self.workplaces = WorkplaceFinder(context)
 

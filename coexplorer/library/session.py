@@ -14,13 +14,13 @@ from coexplorer.config import Settings
 from coexplorer.errors import CoexplorerError, JournalError
 from coexplorer.library.context import Context
 from coexplorer.library.events import RateLimitWaited
-from coexplorer.library.file_store import open_file_store
 from coexplorer.library.journal import Journal
 from coexplorer.library.library import Library
 from coexplorer.library.opening import open_catalog
 from coexplorer.library.people import check_person, find_person, note_proven
 from coexplorer.library.settle import settle_late
 from coexplorer.models import Reach, Secret
+from coexplorer.remote_files.tasks import open_tasks
 
 if TYPE_CHECKING:
     from coexplorer.api import Client
@@ -111,8 +111,12 @@ async def open_library(
             await settle_late(context)
         except CoexplorerError as error:
             _log.warning("what arrived late is not settled: %s", error)
-        async with open_file_store(context) as file_store:  # ends before the way to the platform
-            yield Library(context, file_store)
+        async with open_tasks() as tasks:  # they end before the way to the platform does
+            library = Library(context, tasks)
+            try:
+                yield library
+            finally:
+                library.files.end()
 
 
 async def _build_client(

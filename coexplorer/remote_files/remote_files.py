@@ -17,6 +17,7 @@ from coexplorer.remote_files.limits import Limits
 from coexplorer.remote_files.origin import FileOrigin
 from coexplorer.remote_files.reader import FileReader
 from coexplorer.remote_files.shared_file import SharedFile
+from coexplorer.remote_files.tasks import open_tasks
 
 _IDLE: Final = 64
 """So many files that nobody reads any more are remembered: programs open a file again and again."""
@@ -111,22 +112,3 @@ async def open_remote_files(
             yield files
         finally:
             files.end()
-
-
-@asynccontextmanager
-async def open_tasks() -> AsyncIterator[anyio.abc.TaskGroup]:
-    """Have a place where tasks run that never raise; they are cancelled at its end.
-
-    What is raised inside leaves it as it is: a task group would wrap it.
-    """
-    problem: BaseException | None = None
-    async with anyio.create_task_group() as tasks:
-        try:
-            yield tasks
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as error:  # noqa: BLE001 # raised again below
-            problem = error
-        tasks.cancel_scope.cancel()
-    if problem is not None:
-        raise problem
