@@ -22,6 +22,8 @@ DAY = MetadataField("session date", "date", minimum=1_577_836_800)
 PLATE = MetadataField("plate", "number", allowed_values=(6, 12, 24))
 PEOPLE = MetadataField("people", multiple=True, allowed_values=("Lind, Jonas", "Ann", 'O"Hara'))
 DEPTHS = MetadataField("depths", "number", multiple=True, units="µm")
+BORN = MetadataField("born", "date")
+NAMES = MetadataField("names", multiple=True, allowed_values=("\u00c9mile", "Zoe\u0308"))
 EVERY = (TEXT, SEX, AGE, DAY, PLATE, PEOPLE, DEPTHS, None)
 
 
@@ -48,6 +50,7 @@ EVERY = (TEXT, SEX, AGE, DAY, PLATE, PEOPLE, DEPTHS, None)
         (PEOPLE, '"Lind, Jonas", Ann, ', ["Lind, Jonas", "Ann"]),
         (PEOPLE, "Lind, Jonas", ["Lind, Jonas"]),
         (DEPTHS, "10, 20.5 µm", [10, 20.5]),
+        (NAMES, "E\u0301mile, Zo\u00eb", ["\u00c9mile", "Zoe\u0308"]),
         (None, "anything, at all", "anything, at all"),
     ],
 )
@@ -85,6 +88,10 @@ def test_a_number_written_otherwise_is_the_one_that_is_there(
         (PLATE, "13", "must be one of 6, 12, 24, not '13'"),
         (PEOPLE, "Ann, Bob", """must be among Lind, Jonas, Ann, O"Hara, not 'Bob'"""),
         (DEPTHS, "10, deep", "must be a number, not 'deep'"),
+        (DEPTHS, ",", "must be a number, and can't be empty"),
+        (PEOPLE, " , ,", """must be among Lind, Jonas, Ann, O"Hara, and can't be empty"""),
+        (BORN, "0001-01-01", "must be a date such as 2024-03-01, not '0001-01-01'"),
+        (BORN, "-62135596800", "must be a date such as 2024-03-01, not '-62135596800'"),
     ],
 )
 def test_a_mistake_names_what_is_allowed(field: MetadataField, text: str, said: str) -> None:
@@ -154,6 +161,22 @@ def test_what_is_shown_is_read_back_without_knowing_what_was_there(
     field, value = one
     assert read_value(field, show_value(field, value)) == value
     assert not find_mistake(field, value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        (AGE, -5, "must be 0 to 40,000 days, not '-5'"),
+        (PEOPLE, ["Ann", "Bob"], """must be among Lind, Jonas, Ann, O"Hara, not 'Bob'"""),
+        (PEOPLE, [], """must be among Lind, Jonas, Ann, O"Hara, and can't be empty"""),
+        (DAY, 1_000_000_000, "must be 2020-01-01 or later, not '2001-09-09T01:46:40Z'"),
+        (BORN, -62_135_596_800, "must be a date such as 2024-03-01, not '-62135596800'"),
+    ],
+)
+def test_a_whole_value_that_does_not_fit_is_named(
+    field: MetadataField, value: object, said: str
+) -> None:
+    assert find_mistake(field, value) == said
 
 
 @given(st.integers(-62_135_596_800, 253_402_300_799))

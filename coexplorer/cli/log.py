@@ -150,9 +150,13 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
 
     waiting = [entry for entry in reversed(kept) if entry.state not in UNASKED]
     if waiting:
-        # A conflict that is sent again as it is only meets the same text again.
-        again = all(entry.state is State.CONFLICT for entry in waiting)
-        how = "edit again, or coexplorer discard" if again else "coexplorer retry, or discard"
+        # A conflict that is sent again as it is only meets the same thing again.
+        how = "coexplorer retry, or discard"
+        if all(entry.state is State.CONFLICT for entry in waiting):
+            # What else conflicts is a share.
+            kinds = {"edit" if entry.base is not None else "share" for entry in waiting}
+            again = " or ".join(sorted(kinds))
+            how = f"{again} again, or coexplorer discard"
         click.echo(click.style(spell(f"Waiting for you: {how}"), bold=True))
         print_table(_ENTRY_COLUMNS, [_entry_cells(entry) for entry in waiting[:limit]])
         if len(waiting) > limit:

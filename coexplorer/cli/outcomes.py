@@ -143,9 +143,13 @@ def tell_left_alone(result: EditResult, *, is_told: bool = False) -> bool:
         is_told: What the platform did not do was told before, for many.
     """
     if result.skipped_fields:
-        from coexplorer.library.results import describe_left_alone
+        from coexplorer.library.results import describe_left_alone, describe_roles_left_alone
 
-        why = describe_left_alone(result.skipped_fields, result.left_to)
+        why = (
+            describe_roles_left_alone(result.skipped_fields)
+            if result.action == "share"
+            else describe_left_alone(result.skipped_fields, result.left_to)
+        )
         warn(f"{name_with_id(result)}: {why}; left alone")
     if result.lacking and not is_told:
         warn(f"{name_with_id(result)}: {result.lacking}")

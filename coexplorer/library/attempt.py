@@ -183,7 +183,7 @@ def nothing_to_send(
             f"{describe_left_alone(left_alone, left_to.items())}, so it was left alone",
             hint=f"take that back first: {first} or edit the asset by hand"
             if ours
-            else "sort that out and undo again, or edit the asset by hand",
+            else f"sort that out and {attempt.purpose} again, or edit the asset by hand",
         )
     return msgspec.structs.replace(
         build_result(attempt.entry, state, theirs.name),

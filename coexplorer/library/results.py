@@ -32,6 +32,7 @@ from coexplorer.library.entries import (
 )
 from coexplorer.library.transfer_target import MOVING, is_moving
 from coexplorer.models import Asset, AssetId, Relative
+from coexplorer.sharing.roles import title_of
 
 _MOST_TAGS = 5
 """Members of a set that a sentence names."""
@@ -188,6 +189,13 @@ def describe_left_alone(fields: Sequence[str], left_to: Iterable[tuple[str, int]
         told = f"the {names} {be(those)} changed elsewhere since"
         parts.append(told if number is None else f"you changed the {names} since (change {number})")
     return " and ".join(parts)
+
+
+def describe_roles_left_alone(members: Sequence[str]) -> str:
+    """Say whose roles an undo leaves alone: ``the role of everyone was changed since``."""
+    *others, last = [title_of(member) for member in members]
+    whose = f"{', '.join(others)} and {last}" if others else last
+    return f"the {'roles' if others else 'role'} of {whose} {be(members)} changed since"
 
 
 def read_result(entry: Entry) -> EditResult:

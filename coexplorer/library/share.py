@@ -37,7 +37,7 @@ from coexplorer.library.permissions import (
     read_sharing,
     refuse_unseen,
 )
-from coexplorer.library.results import EditResult, describe_left_alone
+from coexplorer.library.results import EditResult, describe_roles_left_alone
 from coexplorer.library.settle import judge_share, note_settled
 from coexplorer.sharing.changes import (
     MergedSharing,
@@ -290,7 +290,7 @@ def _is_overwritten(sent: MergedSharing, now: Sharing) -> bool:
 def plan_reversal(entry: Entry, now: Sharing) -> tuple[MergedSharing, str]:
     """Return what an undo or redo would come to, and what of it is left alone."""
     merged = merge_sharing(entry.roles_before, entry.roles, now)
-    return merged, describe_left_alone(merged.conflicts, None) if merged.conflicts else ""
+    return merged, describe_roles_left_alone(merged.conflicts) if merged.conflicts else ""
 
 
 def _as_sent(entry: Entry, sent: MergedSharing) -> Entry:
@@ -320,11 +320,12 @@ def _send_nothing(attempt: Attempt, merged: MergedSharing) -> EditResult:
     attempt.sent = False
     if not merged.conflicts:
         return build_result(attempt.entry, State.UNCHANGED)
+    again = attempt.purpose
     return msgspec.structs.replace(
         build_result(attempt.entry, State.SKIPPED),
         skipped_fields=merged.conflicts,
         error=Refused(
-            f"{describe_left_alone(merged.conflicts, None)}, so it was left alone",
-            hint="sort that out and undo again, or share the asset by hand",
+            f"{describe_roles_left_alone(merged.conflicts)}, so it was left alone",
+            hint=f"sort that out and {again} again, or share the asset by hand",
         ),
     )

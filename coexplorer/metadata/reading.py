@@ -14,7 +14,13 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from coexplorer.metadata.rules import LARGEST, find_misfit, tell_what_fits
+from coexplorer.metadata.rules import (
+    LARGEST,
+    find_misfit,
+    spell_allowed,
+    tell_typed,
+    tell_what_fits,
+)
 from coexplorer.metadata.showing import DAY_S, allowed_texts, show_value
 from coexplorer.models import MetadataField
 
@@ -114,9 +120,11 @@ def read_items(field: MetadataField, texts: Iterable[str]) -> object:
     """Read several values of one field, each in a text of its own.
 
     Raises:
-        MetadataMistake: One is none, or the field takes one value only.
+        MetadataMistake: One is none, there is none, or the field takes one value only.
     """
     values = list(dict.fromkeys(read_item(field, text) for text in texts))
+    if not values:
+        raise MetadataMistake(f"{tell_what_fits(field)}{tell_typed('')}")
     if len(values) > 1 and not field.multiple:
         raise MetadataMistake("takes one value only")
     return values if field.multiple else values[0]
@@ -174,15 +182,9 @@ def read_item(field: MetadataField, text: str) -> Scalar:
         stripped = text.strip()
         value = parse_number(stripped.removesuffix(field.units) if field.units else stripped)
     else:
-        value = text.strip()
+        value = spell_allowed(field, text.strip())
     if value is None or value == "":
         raise MetadataMistake(f"{tell_what_fits(field)}{tell_typed(text)}")
     if mistake := find_misfit(field, value):
         raise MetadataMistake(f"{mistake}{tell_typed(text)}")
     return value
-
-
-def tell_typed(text: str) -> str:
-    """Return how a sentence of what was expected ends: with what was typed."""
-    shown = text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - what fits a line
-    return f", not {shown!r}" if shown.strip() else ", and can't be empty"

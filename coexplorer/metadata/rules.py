@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final
+from unicodedata import normalize
 
-from coexplorer.metadata.showing import allowed_texts, show_date
+from coexplorer.metadata.showing import allowed_texts, show_date, show_value
 from coexplorer.models import MetadataField
 
 LARGEST: Final = 2**63
@@ -12,6 +14,11 @@ LARGEST: Final = 2**63
 
 _NAMED: Final = 20
 """Allowed values that a sentence names."""
+
+
+_FIRST_DATE_S: Final = datetime(1000, 1, 1, tzinfo=UTC).timestamp()
+_LAST_DATE_S: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+"""Between these, dates can be written with a year of four digits."""
 
 
 def describe_field(field: MetadataField) -> str:
@@ -79,6 +86,8 @@ def find_misfit(field: MetadataField, value: object) -> str:
         return tell_what_fits(field)
     if field.allowed_values and value not in field.allowed_values:
         return tell_what_fits(field)
+    if field.type == "date" and not _FIRST_DATE_S <= (number or 0) <= _LAST_DATE_S:
+        return tell_what_fits(field)
     low, high = field.minimum, field.maximum
     outside = number is not None and (
         abs(number) >= LARGEST
@@ -92,6 +101,8 @@ def find_misfit(field: MetadataField, value: object) -> str:
 def find_mistake(field: MetadataField, value: object) -> str:
     """Return what is wrong with the whole value of a key, as the end of a sentence; empty: nothing.
 
+    It names the value that is wrong.
+
     Args:
         field: The key's field.
         value: One value, or a list of them.
@@ -99,4 +110,27 @@ def find_mistake(field: MetadataField, value: object) -> str:
     several = value if isinstance(value, list) else [value]
     if isinstance(value, list) and not field.multiple:
         return "takes one value only"
-    return next((mistake for each in several if (mistake := find_misfit(field, each))), "")
+    if not several:
+        return f"{tell_what_fits(field)}{tell_typed('')}"
+    for each in several:
+        if mistake := find_misfit(field, each):
+            return f"{mistake}{tell_typed(show_value(field, each))}"
+    return ""
+
+
+def tell_typed(text: str) -> str:
+    """Return how a sentence of what was expected ends: with what was typed."""
+    shown = text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - what fits a line
+    return f", not {shown!r}" if shown.strip() else ", and can't be empty"
+
+
+def spell_allowed(field: MetadataField, text: str) -> str:
+    """Return a text as the field allows it, where it is that but for how its accents are made.
+
+    What is pasted on a Mac may have them apart from their letters, which nobody can see.
+    """
+    if text.isascii() or text in field.allowed_values:
+        return text
+    whole = normalize("NFC", text)
+    texts = (each for each in field.allowed_values if isinstance(each, str))
+    return next((each for each in texts if normalize("NFC", each) == whole), text)

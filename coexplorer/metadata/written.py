@@ -8,8 +8,8 @@ import msgspec
 
 from coexplorer.fields import is_same_json
 from coexplorer.lenient_json import encode_json
-from coexplorer.metadata.reading import MetadataMistake, read_value, tell_typed
-from coexplorer.metadata.rules import find_misfit, find_mistake, tell_what_fits
+from coexplorer.metadata.reading import MetadataMistake, read_value
+from coexplorer.metadata.rules import find_misfit, find_mistake, tell_typed, tell_what_fits
 from coexplorer.metadata.showing import show_value
 from coexplorer.models import MetadataField
 

@@ -139,6 +139,7 @@ def test_what_waits_is_retried_judged_and_told(program: Program) -> None:
     program.server.faults.remove(rule)
     program.server.store.update(RAW, roles={PRIYA: "editor"})
     assert program("retry").code == 8
+    assert "Waiting for you: share again, or coexplorer discard" in program.ok("log").out
     told = program.ok("log", "1").out
     assert f"{PRIYA} none → viewer" in told
     assert "theirs: coexplorer share 00000001; share it again to have yours anyway" in told

@@ -79,6 +79,12 @@ def test_values_are_read_as_the_schema_types_them() -> None:
             '"session date" = "2024-03-02"\nage = "62 days"\npeople = "Ann"\n', {}
         )
         assert read == {"session date": MARCH + 86_400, "age": 62, "people": ["Ann"]}
+        assert parse_metadata('people = ["Ann", "Bo", "Ann"]', {}) == {"people": ["Ann", "Bo"]}
+        there: Map = {"people": ["Ann", "Ann"]}  # as it is, nobody touched it
+        assert parse_metadata(f"{build_metadata(there).decode()}age = 1", there) == {
+            **there,
+            "age": 1,
+        }
         assert parse_metadata('"session date" = 2024-03-01T10:00:00+10:00', {}) == {
             "session date": MARCH
         }
@@ -123,7 +129,7 @@ def test_a_save_is_one_change_and_a_wrong_value_is_refused_with_what_is_allowed(
     with pytest.raises(OSError, match="Invalid argument"):
         file.write_text(file.read_text().replace("age = 62", "age = -1"))
     told = (asset / "error").read_text()
-    assert "'age': it must be 0 to 40,000 days" in told
+    assert "'age': it must be 0 to 40,000 days, not '-1'" in told
     with pytest.raises(OSError, match="Invalid argument"):
         file.write_text("age = \n")
     assert "not TOML" in (asset / "error").read_text()

@@ -224,6 +224,8 @@ async def test_the_same_member_changed_by_both_is_a_conflict_and_nothing_is_sent
         undone = only(await mine.changes.undo())
         assert undone.state is State.SKIPPED
         assert undone.skipped_fields == (f"user {PRIYA}",)
+        told = f"the role of {PRIYA} was changed since, so it was left alone"
+        assert str(undone.error) == told
         assert (await read(mine)).groups == {"Imaging": "viewer"}
 
 

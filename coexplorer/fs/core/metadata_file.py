@@ -21,7 +21,7 @@ import msgspec
 from coexplorer.errors import InvalidField
 from coexplorer.fields import UNREAD, Map, is_same_json
 from coexplorer.metadata.reading import MetadataMistake, parse_date, read_item
-from coexplorer.metadata.rules import describe_field
+from coexplorer.metadata.rules import describe_field, spell_allowed
 from coexplorer.metadata.schema import UNKNOWN, MetadataSchema
 from coexplorer.metadata.showing import show_date
 from coexplorer.models import MetadataField
@@ -154,7 +154,12 @@ def _take(key: str, value: object, before: object) -> object:
     plain = _take_plain(value, field)
     if is_same_json(plain, before) and before is not None:
         return before
-    return plain if field is None else _take_typed(field, plain)
+    if field is None:
+        return plain
+    typed = _take_typed(field, plain)
+    if not isinstance(typed, list):
+        return typed
+    return [each for at, each in enumerate(typed) if each not in typed[:at]]  # as an option does
 
 
 def _take_typed(field: MetadataField, value: object) -> object:
@@ -181,8 +186,10 @@ def _take_plain(value: object, field: MetadataField | None) -> object:
 
 def _type(field: MetadataField, value: object) -> object:
     """Read a text that stands where the field has a number or a date, as people type it."""
-    if not isinstance(value, str) or field.type == "string":
+    if not isinstance(value, str):
         return value
+    if field.type == "string":
+        return spell_allowed(field, value)
     try:
         return read_item(field, value)
     except MetadataMistake:
