@@ -33,6 +33,9 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "ls": ("listing", "List assets that match a query."),
         "show": ("show", "Show everything about assets."),
         "files": ("files", "List the files of assets."),
+        "cat": ("content", "Print files of assets."),
+        "head": ("content", "Print the beginning of files."),
+        "tail": ("content", "Print the end of files."),
         "get": ("files", "Download files of assets."),
         "open": ("show", "Open assets in the browser."),
         "stats": ("stats", "Count assets and bytes by type, owner, tag, month, …"),
@@ -93,7 +96,7 @@ COMMANDS = {name: told for group in GROUPS.values() for name, told in group.item
 ALIASES = {
     **dict.fromkeys(("list", "find", "search", "query"), "ls"),
     **dict.fromkeys(("delete", "remove", "del"), "rm"),
-    **dict.fromkeys(("info", "view", "cat", "describe", "stat"), "show"),
+    **dict.fromkeys(("info", "view", "describe", "stat"), "show"),
     **dict.fromkeys(("download", "cp", "pull"), "get"),
     **dict.fromkeys(("rename", "mv", "tag", "set", "update"), "edit"),
     **dict.fromkeys(("history", "journal"), "log"),

@@ -6,7 +6,7 @@ Nothing escapes from the folder that they are downloaded into.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -23,14 +23,17 @@ from coexplorer.errors import (
     NotFound,
     NotSignedIn,
     PlatformFault,
+    PlatformTooOld,
     RateLimited,
     Refused,
     Rejected,
     Unreachable,
+    tell_too_old,
 )
 from coexplorer.library import part_files
 from coexplorer.library.context import Context
 from coexplorer.library.external_files import build_outside_error
+from coexplorer.library.missing_files import build_missing
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, Folder
 
@@ -53,6 +56,9 @@ _MOST_FOLDERS: Final = 200_000
 
 _MOST_FAULTS: Final = 3
 """After this many failures of the platform or its storage in a row, the rest would fail too."""
+
+_SINCE: Final = "3.1"
+"""The version of the platform that began to list files."""
 
 _TELL_OWNER: Final = "tell who runs the platform"
 _OF_ALL: Final = (NotSignedIn, RateLimited, Unreachable)
@@ -121,7 +127,7 @@ class Files:
 
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
         source = await self._find_source(asset_id)
-        async with self._explaining(asset_id):
+        async with self._explaining(asset_id, path):
             return await self._store.list_folder(source, path)
 
     async def _find_source(self, asset_id: AssetId) -> FileSource:
@@ -145,17 +151,18 @@ class Files:
 
         Raises:
             NotFound: There is no such file.
+            Refused: It is a folder.
             ApiError: Its folder can't be listed.
         """
         if await self._context.known(asset_id) is None:
             await self._context.fetch(asset_id)  # what is not known of is not kept either
-        source = await self._find_source(asset_id)
         path = path.strip("/")
+        folder = await self._list(asset_id, path.rpartition("/")[0])
+        entry = folder.find_file(path)
+        if entry is None:
+            raise build_missing(path, folder)
+        source = await self._find_source(asset_id)
         async with self._explaining(asset_id):
-            folder = await self._store.list_folder(source, path.rpartition("/")[0])
-            entry = folder.find_file(path)
-            if entry is None:
-                raise _tell_missing(path)
             return await self._store.open(source, entry)
 
     async def _find_gaps(self, asset_id: AssetId, path: str, folder: Folder) -> list[BadReply]:
@@ -239,10 +246,11 @@ class Files:
                 waiting += [(each, depth + 1) for each in reversed(inner)]
 
     @asynccontextmanager
-    async def _explaining(self, asset_id: AssetId) -> AsyncGenerator[None]:
+    async def _explaining(self, asset_id: AssetId, folder: str = "") -> AsyncGenerator[None]:
         """Say where the files are when the platform refuses them because they are external.
 
-        How it refuses is not documented, so the asset is asked, not the refusal's words.
+        How it refuses is not documented, so the asset is asked, not the refusal's words. It also
+        says which folder is not there, of an asset that is.
         """
         try:
             yield
@@ -255,7 +263,25 @@ class Files:
                 raise refusal from None
             if asset.source is not None and asset.source.external:
                 raise build_outside_error(asset.source, refusal) from refusal
+            if isinstance(refusal, NotFound):
+                raise await self._explain_missing(asset_id, folder.strip("/"), refusal) from refusal
             raise
+
+    async def _explain_missing(
+        self, asset_id: AssetId, folder: str, refusal: NotFound
+    ) -> NotFound | PlatformTooOld:
+        """Say why a folder of an asset that is there is not found."""
+        client = await self._context.client()
+        if folder:
+            with suppress(NotFound):
+                await client.list_files(asset_id)
+                return NotFound(
+                    f"this asset has no folder {folder}",
+                    hint="list the folder above it to see what is there",
+                )
+        if await client.is_before(_SINCE):
+            return tell_too_old(_SINCE, refusal.status)
+        return refusal
 
     async def download(
         self,
@@ -326,7 +352,7 @@ class Files:
             if not found:
                 for error in await self._find_gaps(asset_id, parent, siblings):
                     _tell(error, trouble)  # it may be there anyway
-                raise _tell_missing(path)
+                raise build_missing(path, siblings)
         for entry in found:
             if not entry.is_folder:
                 yield entry
@@ -463,10 +489,6 @@ class Files:
             hint="nothing of it was kept; see how large its asset is, and ask its owner; more free"
             " disk space may help",
         )
-
-
-def _tell_missing(path: str) -> NotFound:
-    return NotFound(f"this asset has no file {path}", hint="list its folder to see what is there")
 
 
 def _tell(error: CoexplorerError, trouble: OnTrouble | None) -> None:

@@ -1,0 +1,52 @@
+"""What to say of a file that an asset does not have. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from coexplorer.errors import NotFound, Refused
+from coexplorer.models import FileEntry, Folder
+from coexplorer.text import list_like
+
+_MANY: Final = 5_000
+"""More names are not compared letter by letter: that would take seconds."""
+
+_NEAR: Final = 3
+
+_LIKE: Final = 0.75
+"""So much alike names have to be: many differ in a number alone, or end alike."""
+
+
+def build_missing(path: str, folder: Folder) -> NotFound | Refused:
+    """Return the error for a file that is not there.
+
+    Args:
+        path: What was asked for.
+        folder: What is in the folder where it should be.
+    """
+    if any(entry.is_folder and path in (entry.path, entry.wire_path) for entry in folder.entries):
+        return Refused(
+            f"{path} is a folder",
+            hint="name a file in it: coexplorer files lists them; coexplorer get downloads all",
+        )
+    parent = path.rpartition("/")[0]
+    if not folder.entries:
+        where = f"there is nothing in {parent}" if parent else "it has no files at all"
+        return NotFound(f"this asset has no file {path}: {where}")
+    hint = "list its folder to see what is there"
+    if any(sign in path for sign in "*?["):
+        hint = "to download what fits a pattern: coexplorer get --include"
+    elif near := _find_near(path, folder.entries):
+        hint = f"did you mean {' or '.join(near)}?"
+    return NotFound(f"this asset has no file {path}", hint=hint)
+
+
+def _find_near(path: str, entries: tuple[FileEntry, ...]) -> list[str]:
+    """Return paths of the folder that are nearly like one."""
+    name = path.rpartition("/")[2]
+    by_name = {entry.name: entry.path + "/" * entry.is_folder for entry in entries}
+    if len(by_name) <= _MANY:
+        return [by_name[each] for each in list_like(name, by_name, most=_NEAR, least=_LIKE)]
+    word = name.casefold()
+    same = (whole for each, whole in by_name.items() if each.casefold().startswith(word))
+    return [whole for whole, _ in zip(same, range(_NEAR), strict=False)] if word else []
