@@ -170,16 +170,28 @@ class Sharer:
         """Tell whether this user would no longer be an owner, or nobody would."""
         if not loses_ownership(now, then, ""):
             return False
+        return loses_ownership(now, then, await self.find_user())
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether the platform was asked who this user is, and nobody can tell."""
+        return self._user == ""
+
+    async def find_user(self) -> str:
+        """Return this user's address, asked for once; empty: nobody can tell.
+
+        Raises:
+            ApiError: The platform can't be asked.
+        """
         if self._user is None:
             self._user = await find_user(self._context)
-        return loses_ownership(now, then, self._user)
+        return self._user
 
     async def is_no_owner(self, now: Sharing) -> bool:
         """Tell whether only others own an asset; False where nobody can tell who this user is."""
         owners = [each.casefold() for each, role in now.users.items() if role == "owner"]
-        if self._user is None:
-            with contextlib.suppress(ApiError):  # sending meets it, too, if it matters
-                self._user = await find_user(self._context)
+        with contextlib.suppress(ApiError):  # sending meets it, too, if it matters
+            await self.find_user()
         # Who is in a group that owns it is an owner, too.
         by_group = "owner" in now.groups.values()
         return bool(self._user and owners) and not by_group and self._user not in owners

@@ -22,6 +22,7 @@ from coexplorer.models import AssetId, Record
 from coexplorer.sharing.changes import SharingChange, merge_sharing
 from coexplorer.sharing.roles import Sharing, title_of
 from coexplorer.sharing.sentences import tell_mistaken
+from coexplorer.text import plural
 
 if TYPE_CHECKING:
     from coexplorer.library.context import Context
@@ -32,6 +33,10 @@ LOSES = "you would no longer be an owner of it"
 
 NO_OWNER = "you are not an owner of it, so the platform may refuse"
 """`PlanItem.note` where somebody else is; the platform lets administrators."""
+
+
+NOT_MADE = "somebody else made it, so the platform may refuse"
+"""The same where it is not known who this user is, but that they made nothing of this."""
 
 
 class SharePlanner:
@@ -76,12 +81,31 @@ class SharePlanner:
             item = _plan_one(record, change, now)
             if isinstance(now, Sharing) and item.roles:
                 then = now.with_roles(item.roles)
-                if record.membership.mine is not True and await self._sharer.is_no_owner(now):
-                    item = msgspec.structs.replace(item, note=NO_OWNER)
+                if note := await self._doubt(record, now):
+                    item = msgspec.structs.replace(item, note=note)
                 elif not change.gives_up and await self._sharer.loses_ownership(now, then):
                     item = msgspec.structs.replace(item, note=LOSES)
             items.append(keep_fit(item, fits.get(record.asset.id)))
-        return Plan(change.title, tuple(items), caution=UNSEEN if is_unseen else "")
+        return Plan(change.title, tuple(items), caution=UNSEEN if is_unseen else _caution(items))
+
+    async def _doubt(self, record: Record, now: Sharing) -> str:
+        """Say why the platform may refuse; empty: nothing is known against it."""
+        mine = record.membership.mine
+        if mine is True:
+            return ""
+        if await self._sharer.is_no_owner(now):
+            return NO_OWNER
+        is_theirs = mine is False and now.users and "owner" not in now.groups.values()
+        return NOT_MADE if is_theirs and self._sharer.is_nobody else ""
+
+
+def _caution(items: Sequence[PlanItem]) -> str:
+    """Say of how many of several assets it is doubtful; of one its line says so."""
+    doubtful = sum(item.note in (NO_OWNER, NOT_MADE) for item in items)
+    if not doubtful or len(items) == 1:
+        return ""
+    have = "has" if doubtful == 1 else "have"
+    return f"{plural(doubtful, 'asset')} {have} other owners, so the platform may refuse"
 
 
 def _plan_one(record: Record, change: SharingChange, seen: Seen) -> PlanItem:

@@ -221,6 +221,20 @@ def test_a_plan_says_that_its_user_is_no_owner(program: Program) -> None:
         assert "not an owner" not in program.ok(*args).out
 
 
+@pytest.mark.parametrize("has_own", [True, False])
+def test_a_plan_of_many_counts_what_may_be_refused(program: Program, *, has_own: bool) -> None:
+    ids = many_assets(program.server, 3)
+    others = ids[1:] if has_own else [asset.id for asset in program.server.store.assets()]
+    for each in others:
+        program.server.store.update(each, owner=JONAS, roles={MAYA: "viewer"})
+    program.ok("sync")
+    args = ("share", "-", "--everyone", "viewer", "--dry-run")
+    out = program.ok(*args, stdin="\n".join(ids)).out
+    count = 2 if has_own else 3
+    assert f"{count} assets have other owners, so the platform may refuse" in out
+    assert "other owners" not in program.ok(*args, stdin=ids[0]).out
+
+
 def test_a_conflict_is_told_in_words_of_sharing(program: Program) -> None:
     rule = program.server.faults.add(503, "POST", "data_assets/*/permissions")
     assert program("share", RAW, "--user", f"{PRIYA}:viewer").code == 6
