@@ -38,6 +38,8 @@ _MANY = 20
 
 _NAMED = 20
 """So many entries are named by their numbers in one line."""
+_COUNTED = 5
+"""More changes than that are summed up at the end, too: nobody counts their lines."""
 
 
 @click.command("retry")
@@ -255,6 +257,7 @@ class _Retry(_Discard):
         self._named = named
         self._known: dict[int, EditResult] = {}
         self._results: list[EditResult] = []
+        self._sum = ""
 
     def tell_nothing(self, line: str) -> None:
         _tell_none(line, self._style)
@@ -304,7 +307,8 @@ class _Retry(_Discard):
     ) -> None:
         from coexplorer.library.results import read_result
 
-        if not cut_off and self._style is Format.TABLE:
+        is_table = self._style is Format.TABLE
+        if not cut_off and is_table and len(entries) <= _COUNTED:
             return  # each was told when it was sent
         noted = await _read_entries(library, entries)
         if cut_off and (batches := {each.batch_id for each in noted if each.state == "unknown"}):
@@ -313,9 +317,12 @@ class _Retry(_Discard):
                 await settle_soon(library, batch)
             noted = await _read_entries(library, entries)
         self._results = [self._known.get(entry.id) or read_result(entry) for entry in noted]
+        self._sum = count_outcomes(self._results) if is_table and not cut_off else ""
 
     def tell_rows(self) -> None:
-        if self._style is not Format.TABLE and self._results:
+        if self._sum:
+            print_line(self._sum)
+        elif self._style is not Format.TABLE and self._results:
             print_rows(OUTCOME, map(outcome_values, self._results), self._style)
 
     def tell_stopped(self) -> None:

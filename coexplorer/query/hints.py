@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import msgspec
+
 from coexplorer.query.fields import find_field
+from coexplorer.query.format import format_term
 from coexplorer.query.tree import AllTags, Compare, Has, Match, Query, Word
 
 _SET = re.compile(r"\[[^\]]+\]")
 _CALL = re.compile(r"(\w+)\((.*)\)")
-_OPERATORS = {"OR", "AND", "NOT", "|", "||", "&", "&&"}
+_EITHER = "the same field twice means either, as in tag:a tag:b; everything else must hold together"
+_OPERATORS = dict.fromkeys(("OR", "|", "||"), _EITHER) | {
+    "AND": "everything must hold together without it",
+    "&": "everything must hold together without it",
+    "&&": "everything must hold together without it",
+    "NOT": "a - in front of a word or field leaves out what has it, as in -tag:a",
+}
+"""What other languages of queries have in capitals, and people write in any case."""
 
 
 def explain_nothing(query: Query) -> str:
@@ -29,11 +39,8 @@ def explain_nothing(query: Query) -> str:
         if isinstance(term, Match) and (hint := _explain_pattern(term)):
             return hint
     for text, is_word in _iter_texts(query):
-        if is_word and text in _OPERATORS:
-            return (
-                f"{text} was looked for as a word: the same field twice means either, as in"
-                " tag:a tag:b; everything else must hold together"
-            )
+        if is_word and (instead := _OPERATORS.get(text.upper())):
+            return f"{text} was looked for as a word: {instead}"
         if text.startswith("(") or (text.endswith(")") and "(" not in text):
             return f"the parenthesis in {text!r} was looked for as it is: terms can't be grouped"
     return ""
@@ -52,6 +59,10 @@ def _explain_pattern(term: Match) -> str:
         tags = " ".join(f"tag:{each.strip()}" for each in of[2].split(",") if each.strip())
         either = f"; the same field twice means either: {tags}" if tags else ""
         return f"{term.text!r} was looked for as a tag, as only all(…) lists several{either}"
+    parts = [part.strip() for part in term.text.split(",")]
+    if len(parts) > 1 and all(parts) and term.how != "glob" and not term.negated:
+        each = " ".join(format_term(msgspec.structs.replace(term, text=part)) for part in parts)
+        return f"{term.text!r} was looked for as it is; the same field twice means either: {each}"
     return ""
 
 

@@ -115,7 +115,7 @@ def test_what_is_lacking_everywhere_is_said_once(program: Program) -> None:
 
 
 def test_a_retry_goes_over_no_role_that_was_given_since_the_command_was(program: Program) -> None:
-    ids = many_assets(program.server, 3)
+    ids = many_assets(program.server, 6)
     rule = program.server.faults.add(503, "POST", "data_assets/*/permissions", times=99)
     grants = ("--everyone", "discoverable", "--user", f"{JONAS}:viewer", "--yes")
     program("share", "-", *grants, stdin="\n".join(ids))
@@ -129,6 +129,7 @@ def test_a_retry_goes_over_no_role_that_was_given_since_the_command_was(program:
     assert stored(program, ids[0]).roles == {JONAS: "owner"}
     assert stored(program, ids[1]).everyone == "viewer"
     assert stored(program, ids[2]).everyone == "discoverable"
+    assert done.out.splitlines()[-1] == "4 done, 2 not sent"
 
 
 def test_what_waits_is_retried_judged_and_told(program: Program) -> None:
