@@ -66,6 +66,11 @@ class _MountCommand(click.Command):
     "--no-wait", is_flag=True, help="Do not wait until all assets are read for the first time."
 )
 @click.option("--allow-other", is_flag=True, help="Let other users of this machine read it.")
+@click.option(
+    "--files/--no-files",
+    default=None,
+    help="Show each asset's data as all/NAME/files, read-only (with --allow-other: only if asked).",
+)
 @pass_invocation
 def mount_command(
     invocation: Invocation,
@@ -77,6 +82,7 @@ def mount_command(
     allow_delete: int | None,
     no_wait: bool,
     allow_other: bool,
+    files: bool | None,
 ) -> None:
     """Mount assets as folders, for any editor and tool.
 
@@ -106,6 +112,7 @@ def mount_command(
             allow_untag=allow_untag,
             allow_delete=allow_delete or 0,
             allow_other=allow_other,
+            files=not allow_other if files is None else files,
             spell=spell,
         )
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

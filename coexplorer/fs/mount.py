@@ -24,19 +24,21 @@ from coexplorer.errors import JournalError, Refused
 from coexplorer.fs.core.metadata_file import use_schema
 from coexplorer.fs.core.volume import MountOptions, Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
+from coexplorer.fs.handlers.data_files import DataFiles
 from coexplorer.fs.handlers.file_io import FileIO
 from coexplorer.fs.handlers.guards import WriteGuard
 from coexplorer.fs.handlers.listing import Listings
 from coexplorer.fs.handlers.lookup import Lookup
 from coexplorer.fs.handlers.opening import Opening
 from coexplorer.fs.handlers.operations import Operations
+from coexplorer.fs.handlers.relatives import Relatives
 from coexplorer.fs.handlers.rename import Renaming
 from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.handlers.showing import Showing
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import MODES
 from coexplorer.fs.kernel.invalidation import Invalidator
-from coexplorer.fs.kernel.procfs import find_mount_id
+from coexplorer.fs.kernel.procfs import find_mount_id, let_more_reads_wait
 from coexplorer.fs.kernel.request_loop import take_in_turns
 from coexplorer.fs.mount_records import Mount, remove_record, write_record
 from coexplorer.fs.rescued import describe_rescued, find_rescued, list_rescued
@@ -136,6 +138,8 @@ async def _serve(
             try:
                 notifier.start()
                 volume.mount_id = find_mount_id(folder)
+                if options.files:
+                    let_more_reads_wait(folder, _MAX_REQUESTS // 2)
                 record = Mount(
                     str(folder),
                     os.getpid(),
@@ -230,16 +234,19 @@ def build_operations(volume: Volume, library: Library, upstream: Upstream) -> Op
     searches = SearchFolders(volume, library)
     guard = WriteGuard(volume, upstream.reach)
     showing = Showing(volume)
-    stat = Stat(volume, control, searches)
+    data = DataFiles(volume, upstream.data)
+    relatives = Relatives(volume, library)
+    stat = Stat(volume, control, searches, data)
     return Operations(
         volume,
         upstream,
         guard=guard,
         stat=stat,
-        looking=Lookup(volume, control, searches, stat),
-        listings=Listings(volume, control, searches, stat),
+        looking=Lookup(volume, control, searches, stat, data=data, relatives=relatives),
+        listings=Listings(volume, control, searches, stat, data=data, relatives=relatives),
         opening=Opening(volume, upstream, control, showing, guard),
         file_io=FileIO(volume, upstream, showing),
+        data_files=data,
         moving=Renaming(volume, library, upstream, guard),
     )
 

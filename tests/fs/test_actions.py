@@ -76,7 +76,8 @@ def test_files_hold_the_values(mounted: Mounted) -> None:
     assert (folder / "mount").read_text() == "place\n"
     assert json.loads((folder / "asset.json").read_text())["id"] == IDS["read"]
     assert not (folder / "error").exists()
-    for file in folder.iterdir():
+    assert (folder / "files").readlink() == Path("../../files", IDS["read"])
+    for file in (each for each in folder.iterdir() if not each.is_symlink()):
         assert file.stat().st_size == len(file.read_bytes())
         assert file.stat().st_mode & 0o077 == 0
 

@@ -85,7 +85,7 @@ async def test_a_name_that_is_not_there_is_answered_without_an_inode(handlers: H
 async def test_a_folder_lists_its_files(
     handlers: Handlers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = ["asset.json", "description.md", "metadata.toml", "mount", "name", "tags"]
+    wanted = ["asset.json", "description.md", "files", "metadata.toml", "mount", "name", "tags"]
     assert await handlers.list("all/reads", monkeypatch) == wanted
     assert "reads" in await handlers.list("all", monkeypatch)
     assert "reads" in await handlers.list("tags/alpha", monkeypatch)

@@ -41,7 +41,7 @@ def lines(path: Path) -> list[str]:
 def test_it_is_asked_for_by_an_open_or_a_stat_alone(mounted: Mounted) -> None:
     asset = mounted.folder / "all" / "a1"
     assert "about" not in names(asset)  # else grep -r would ask for each asset
-    assert names(asset / "about") == ["sharing", "uses"]
+    assert names(asset / "about") == ["sharing", "uses", "sources", "derived"]
     assert mounted.run(f"find '{mounted.folder}/all' -type f | xargs grep -l x").returncode in (
         0,
         123,
@@ -162,12 +162,14 @@ def test_nothing_else_can_be_made_or_removed_there(mounted: Mounted) -> None:
         lambda: (folder / "sharing").rename(folder / "other"),
         lambda: (folder.parent / "name").rename(folder / "name"),
         (folder / "d").mkdir,
+        (folder / "sources" / "d").mkdir,
+        lambda: (folder / "derived" / "new").write_text("x"),
         folder.rmdir,
         (folder / "name").read_text,
     ):
         with pytest.raises(OSError, match=r"."):
             act()
-    assert names(folder) == ["sharing", "uses"]
+    assert names(folder) == ["sharing", "uses", "sources", "derived"]
 
 
 def test_what_could_not_be_sent_waits_in_the_journal(mounted: Mounted) -> None:

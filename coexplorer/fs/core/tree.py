@@ -27,7 +27,7 @@ class _Alias:
     used: float
 
 
-BY_ID_VIEW, MINE_VIEW, SHARED_VIEW, FAVORITES_VIEW, ALIAS_VIEW = range(1, 6)
+BY_ID_VIEW, MINE_VIEW, SHARED_VIEW, FAVORITES_VIEW, ALIAS_VIEW, RELATIVE_VIEW = range(1, 7)
 _FIRST_VIEW = 16
 
 FLAG_VIEWS: dict[Place, tuple[AssetFlag, int]] = {

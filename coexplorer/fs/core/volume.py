@@ -8,10 +8,12 @@ the event loop; no method waits for the network.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from coexplorer.fields import Fields
+from coexplorer.fs.core.asset_files import AssetFiles
 from coexplorer.fs.core.conflicts import Conflicts
 from coexplorer.fs.core.content_cache import ContentCache, Source
 from coexplorer.fs.core.failures import Failures
@@ -30,7 +32,7 @@ from coexplorer.fs.core.stale import Stale
 from coexplorer.fs.core.texts import Texts
 from coexplorer.fs.core.times import Times
 from coexplorer.fs.core.tree import Tree
-from coexplorer.fs.kernel.inodes import Inode, InodeCounter, LookupCounts
+from coexplorer.fs.kernel.inodes import Inode, InodeCounter, LookupCounts, Place, is_data
 from coexplorer.fs.kernel.procfs import ThreadGroups
 from coexplorer.models import AssetId, Excerpt, Record
 
@@ -47,6 +49,7 @@ class MountOptions:
         allow_untag: ``rm tags/T/A`` takes the tag away.
         allow_delete: How many archived assets may be deleted by moving them to ``deleted/``.
         allow_other: Other users of this machine may look.
+        files: The data of assets can be read: each has a link ``files``.
         spell: Returns a sentence with the commands in it as this user types them.
     """
 
@@ -54,6 +57,7 @@ class MountOptions:
     allow_untag: bool = False
     allow_delete: int = 0
     allow_other: bool = False
+    files: bool = True
     spell: Callable[[str], str] = str
 
 
@@ -75,6 +79,7 @@ class Volume:
         spellings: Their texts as they were written here.
         texts: Their texts.
         times: When these came.
+        asset_files: Files and folders of the assets' data that the kernel knows.
         fetched: Of files that are fetched when they are opened, what a stat answers.
         open_files: Who has what open.
         files: The state of those that are open or not sent.
@@ -102,6 +107,7 @@ class Volume:
         self.spellings = Spellings()
         self.texts = Texts(self.excerpts, self.sizes, self.spellings)
         self.times = Times()
+        self.asset_files = AssetFiles()
         self.fetched = FetchedTexts(self.times.started_ns)
         self.open_files = OpenFiles()
         self.shown = MergeBases()
@@ -129,6 +135,9 @@ class Volume:
 
     def forget_inode(self, inode: Inode) -> None:
         """Drop what only the kernel held."""
+        if is_data(inode):
+            self.asset_files.let_go(inode)
+            return
         scratch = self.scratch.find_inode(inode)
         if scratch is not None and not scratch.name and not scratch.handles:
             self.scratch.drop(scratch)
@@ -216,6 +225,7 @@ class Volume:
         if node is not None:
             self.excerpts.forget(node.slot)
             self.notices.forget_inode(node.inode, attributes_only=True)
+            self.notices.forget_entry(Place.FILES, os.fsencode(asset_id))
 
     def delete(self, node: Node, last: Excerpt) -> None:
         """Note that an asset was deleted from here; what it was stays readable."""

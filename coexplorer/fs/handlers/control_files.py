@@ -26,6 +26,8 @@ from coexplorer.library import Library
 from coexplorer.library.entries import Entry, is_written_out
 from coexplorer.library.status import Status
 from coexplorer.names import escape_name
+from coexplorer.remote_files import CacheUse
+from coexplorer.text import size_text
 
 _FIELD_FILES = "  ".join(field.file for field in FIELDS)
 README = f"""\
@@ -38,6 +40,8 @@ Every data asset of the platform is a folder in `all/` (or `archived/`). In it:
     error                               only after a failed write: what happened, what to do
     about/sharing                       who can see it, one per line (no listing shows about/)
     about/uses                          the capsules and pipelines that use it
+    about/sources/  about/derived/      links to the assets it was made from, and into
+    files                               a link to its data, read-only: only what is read is fetched
 
 A save is one change on the platform, or an error. Tags: one per line. Swap files and
 locks of editors stay in memory; any other file that you put here stays on this machine.
@@ -107,6 +111,7 @@ class ControlFiles:
         self._unsent: dict[bytes, UnsentText] = {}
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
         self._status: Status | None = None
+        self._cache_use: CacheUse | None = None
         self._promises: dict[int, _Promise] = {}
 
     async def read(self, place: Place, tgid: int = 0) -> bytes:
@@ -117,6 +122,8 @@ class ControlFiles:
             with trio.fail_after(DEADLINE_S):
                 await self._upstream.write_down()  # what umount asks for
                 self._status = await self.library.status()
+                if self.volume.options.files:
+                    self._cache_use = await self.library.files.measure_cache()
             size = self.find_status_size(tgid)
             self._promises[tgid].is_kept = True
             return _fill_up(self._build_status(self._status), size)
@@ -201,6 +208,7 @@ class ControlFiles:
             "lookups": str(volume.counts.total),
             "scratch bytes": str(volume.scratch.used_bytes),
         }
+        lines |= self._describe_files()
         kept = self._list_kept()
         lines["kept files"] = str(len(kept))
         unkept = [path for path, _ in self._upstream.list_unkept()]
@@ -211,6 +219,20 @@ class ControlFiles:
         named += [f"kept: {path}\n" for path in kept]
         text = "".join([*(f"{key}: {value}\n" for key, value in lines.items()), *named])
         return text.encode()
+
+    def _describe_files(self) -> dict[str, str]:
+        """Return what is told of the assets' data: what is kept of it, and what is on its way."""
+        if not self.volume.options.files:
+            return {"files": "no"}
+        use, data = self._cache_use, self._upstream.data
+        most = size_text(self.library.settings.file_cache_bytes if use is None else use.most_bytes)
+        return {
+            "files": "yes",
+            "file cache": f"{size_text(0 if use is None else use.used_bytes)} of {most}",
+            "listings on their way": str(data.listing),
+            "reads that wait": str(data.reading),
+            "parts on their way": str(self.library.files.parts_under_way),
+        }
 
     def _list_kept(self) -> list[str]:
         """List users' own files in assets' folders.

@@ -10,21 +10,27 @@ from dataclasses import dataclass, field
 import pyfuse3
 from pyfuse3 import FileNameT
 
+from coexplorer.fs.core.asset_files import FILES_NAME
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.core.nodes import Node
-from coexplorer.fs.core.tree import BY_ID_VIEW, FLAG_VIEWS
+from coexplorer.fs.core.tree import BY_ID_VIEW, FLAG_VIEWS, RELATIVE_VIEW
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import ControlFiles
+from coexplorer.fs.handlers.data_files import DataFiles, DataListing
 from coexplorer.fs.handlers.places import ASSET_FOLDERS, FIXED_LISTINGS
+from coexplorer.fs.handlers.relatives import Relatives
 from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_directory
 from coexplorer.fs.kernel.inodes import (
     FETCHED,
+    RELATIVES,
     Inode,
     Part,
     Place,
+    asset_inode,
     directory_inodes,
+    is_data,
     split_asset,
     split_view,
 )
@@ -42,6 +48,7 @@ class Listing:
     names: list[FileNameT] = field(default_factory=list)
     makers: list[Make] | None = None
     nodes: list[Node] | None = None
+    data: DataListing | None = None
     inodes: list[Inode] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
     view: int = 0
@@ -60,9 +67,18 @@ class Listings:
     """Makes them, and answers the kernel's calls to read them."""
 
     def __init__(
-        self, volume: Volume, control: ControlFiles, searches: SearchFolders, stat: Stat
+        self,
+        volume: Volume,
+        control: ControlFiles,
+        searches: SearchFolders,
+        stat: Stat,
+        *,
+        data: DataFiles,
+        relatives: Relatives,
     ) -> None:
         self._volume = volume
+        self._data = data
+        self._relatives = relatives
         self._tree = volume.tree
         self._tags = volume.tree.tags
         self._control = control
@@ -82,18 +98,30 @@ class Listings:
             node = self._tree.find_number(asset[0])
             if node is None or node.gone:
                 raise pyfuse3.FUSEError(errno.ENOENT)
-            if asset[1] == Part.ABOUT:
-                listing = Listing()
-                for name, part in FETCHED.items():
-                    listing.add(name, _later(self._stat.of_fetched, node, part))
-                return listing
-            return self._list_asset(node)
+            return await self._list_part(node, asset[1])
         if inode in ASSET_FOLDERS:
             return self._list_assets(Place(inode))
         number = split_view(inode)
         if number is not None:
             return await self._list_view(number)
+        if is_data(inode):
+            found = await self._data.list(inode)
+            return Listing(found.names, data=found)
         return await self._list_place(Place(inode))
+
+    async def _list_part(self, node: Node, part: Part) -> Listing:
+        """List an asset's folder, or one inside it."""
+        if part == Part.DIRECTORY:
+            return self._list_asset(node)
+        if part != Part.ABOUT:
+            relatives = await self._relatives.list(node, part)
+            return self._list_links(RELATIVE_VIEW, list(relatives.values()))
+        listing = Listing()
+        for name, inside in FETCHED.items():
+            listing.add(name, _later(self._stat.of_fetched, node, inside))
+        for name, inside in RELATIVES.items():
+            listing.add(name, _later(self._stat.of_about, node, inside))
+        return listing
 
     def _list_assets(self, folder: Place) -> Listing:
         nodes = self._tree.folders[folder].values()
@@ -111,6 +139,8 @@ class Listings:
         for part in (*EDITABLE_PARTS, Part.JSON, Part.ERROR):
             if self._stat.has_part(node, part):
                 listing.add(NAMES_OF_PARTS[part], _later(self._stat.of_part, node, part))
+        if self._stat.has_files(node):
+            listing.add(FILES_NAME, _later(self._stat.of_files, node))
         for scratch in self._volume.scratch.iter_directory(node.slot):
             listing.add(scratch.name, _later(self._stat.of_scratch, scratch))
         return listing
@@ -152,6 +182,8 @@ class Listings:
         """Return the attributes of an entry of a listing that `fill_assets` is not for."""
         if listing.makers is not None:
             return listing.makers[index]()
+        if listing.data is not None:
+            return listing.data.entry_at(index)
         if listing.nodes is None:
             raise pyfuse3.FUSEError(errno.EIO)
         return self._stat.of_link(listing.view, listing.nodes[index])
@@ -171,8 +203,12 @@ class Listings:
     def _parent_of(self, inode: int) -> int:
         asset = split_asset(inode)
         node = None if asset is None else self._tree.find_number(asset[0])
-        if node is not None:
-            return node.inode if asset and asset[1] == Part.ABOUT else node.folder
+        if node is not None and asset is not None:
+            if asset[1] in RELATIVES.values():
+                return asset_inode(node.number, Part.ABOUT)
+            return node.inode if asset[1] == Part.ABOUT else node.folder
+        if is_data(inode):
+            return self._volume.asset_files.parent_of(inode)
         view = split_view(inode)
         if view is not None:
             return Place.TAGS if self._tags.find_view(view) is not None else Place.SEARCH

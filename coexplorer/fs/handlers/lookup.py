@@ -7,22 +7,28 @@ import time
 import pyfuse3
 import trio
 
+from coexplorer.fs.core.asset_files import FILES_NAME
 from coexplorer.fs.core.file_format import FILE_NAMES
 from coexplorer.fs.core.nodes import AssetFlag, Node
-from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, FLAG_VIEWS
+from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, FLAG_VIEWS, RELATIVE_VIEW
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import CONTROL_FILES, ControlFiles
+from coexplorer.fs.handlers.data_files import DataFiles
 from coexplorer.fs.handlers.places import ASSET_FOLDERS, ROOT_NAMES
+from coexplorer.fs.handlers.relatives import Relatives
 from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_file, build_text_file, refill
 from coexplorer.fs.kernel.inodes import (
     FETCHED,
+    RELATIVES,
     Inode,
     Part,
     Place,
     find_directory_number,
-    is_about,
+    is_data,
+    is_inside_about,
+    split_asset,
     split_view,
 )
 from coexplorer.fs.kernel.procfs import renames_to
@@ -35,9 +41,18 @@ class Lookup:
     """Finds what a name leads to."""
 
     def __init__(
-        self, volume: Volume, control: ControlFiles, searches: SearchFolders, stat: Stat
+        self,
+        volume: Volume,
+        control: ControlFiles,
+        searches: SearchFolders,
+        stat: Stat,
+        *,
+        data: DataFiles,
+        relatives: Relatives,
     ) -> None:
         self._volume = volume
+        self._data = data
+        self._relatives = relatives
         self._files = volume.files
         self._tree = volume.tree
         self._tags = volume.tree.tags
@@ -60,9 +75,8 @@ class Lookup:
         number = find_directory_number(parent)
         if number is not None:
             node = self._tree.find_number(number)
-            if node is not None and is_about(parent):
-                part = FETCHED.get(name)
-                return None if part is None else self._stat.of_fetched(node, part)
+            if node is not None and is_inside_about(parent):
+                return await self._find_in_about(node, parent, name)
             return None if node is None else self.find_in_asset(node, name)
         if parent in ASSET_FOLDERS:
             node = self._folders[parent].get(name)
@@ -71,10 +85,21 @@ class Lookup:
             return (
                 await self._find_former(parent, name, pid) if self._tree.has_alias(name) else None
             )
-        if parent == Place.ROOT:
-            place = ROOT_NAMES.get(name)
-            return None if place is None else self._stat.of_place(place)
-        return await self._find_in_view(parent, name, pid)
+        if is_data(parent):
+            return await self._data.find(parent, name)
+        return await self._find_elsewhere(parent, name, pid)
+
+    async def _find_in_about(
+        self, node: Node, parent: int, name: bytes
+    ) -> pyfuse3.EntryAttributes | None:
+        inside = split_asset(parent) or (0, Part.ABOUT)
+        if inside[1] != Part.ABOUT:
+            relative = (await self._relatives.list(node, inside[1])).get(name)
+            return None if relative is None else self._stat.of_link(RELATIVE_VIEW, relative, name)
+        if (folder := RELATIVES.get(name)) is not None:
+            return self._stat.of_about(node, folder)
+        part = FETCHED.get(name)
+        return None if part is None else self._stat.of_fetched(node, part)
 
     async def _find_former(
         self, folder: int, name: bytes, pid: int
@@ -98,13 +123,24 @@ class Lookup:
                 return None
             return self._stat.of_part(node, part)
         if name == b"about" and not node.is_deleted:
-            return self._stat.of_about(node)
+            return self._stat.of_about(node, Part.ABOUT)
+        if name == FILES_NAME and self._stat.has_files(node):
+            return self._stat.of_files(node)
         scratch = self._volume.scratch.find(node.slot, name)
         return None if scratch is None else self._stat.of_scratch(scratch)
 
-    async def _find_in_view(
+    def _find_in_root(self, name: bytes) -> pyfuse3.EntryAttributes | None:
+        place = ROOT_NAMES.get(name)
+        if name == FILES_NAME and self._volume.options.files:
+            place = Place.FILES
+        return None if place is None else self._stat.of_place(place)
+
+    async def _find_elsewhere(
         self, parent: int, name: bytes, pid: int
     ) -> pyfuse3.EntryAttributes | None:
+        if parent in (Place.ROOT, Place.FILES):
+            is_root = parent == Place.ROOT
+            return self._find_in_root(name) if is_root else self._data.find_root(name)
         if parent == Place.TAGS:
             tag = self._tags.find(name)
             return None if tag is None else self._stat.of_view(tag.view)

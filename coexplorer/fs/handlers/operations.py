@@ -26,6 +26,7 @@ from coexplorer.fs.core.file_format import EDITABLE_PARTS, NAMES_OF_PARTS
 from coexplorer.fs.core.nodes import AssetFlag, Node
 from coexplorer.fs.core.scratch import MAX_SCRATCH_TOTAL_BYTES, Scratch
 from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.handlers.data_files import FIRST_HANDLE, DataFiles
 from coexplorer.fs.handlers.file_io import FileIO
 from coexplorer.fs.handlers.guards import WriteGuard, refuse
 from coexplorer.fs.handlers.listing import DOTS, Listing, Listings
@@ -35,7 +36,7 @@ from coexplorer.fs.handlers.rename import Renaming
 from coexplorer.fs.handlers.stat import Stat
 from coexplorer.fs.kernel.attributes import build_absent
 from coexplorer.fs.kernel.errnos import DEADLINE_S, answers
-from coexplorer.fs.kernel.inodes import Part, Place, is_fetched, is_uses, split_view
+from coexplorer.fs.kernel.inodes import Part, Place, is_data, is_fetched, is_uses, split_view
 from coexplorer.fs.sync.upstream import Upstream
 
 _BLOCK_BYTES = 4096
@@ -64,6 +65,7 @@ class Operations(pyfuse3.Operations):
         listings: Listings,
         opening: Opening,
         file_io: FileIO,
+        data_files: DataFiles,
         moving: Renaming,
     ) -> None:
         super().__init__()
@@ -78,6 +80,7 @@ class Operations(pyfuse3.Operations):
         self._listed = listings
         self._opening = opening
         self._file_io = file_io
+        self._data_files = data_files
         self._moving = moving
         self._tagging = moving.tagging
         self._listings: dict[int, Listing] = {}
@@ -182,7 +185,11 @@ class Operations(pyfuse3.Operations):
     @answers()
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         plain = self._opening.open_plain(inode, flags, ctx.pid)
-        return plain if plain is not None else await self._opening.open(inode, flags, ctx.pid)
+        if plain is not None:
+            return plain
+        if is_data(inode):
+            return await self._data_files.open(inode, flags, ctx.pid)
+        return await self._opening.open(inode, flags, ctx.pid)
 
     @answers()
     async def create(
@@ -203,6 +210,8 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
+        if fh >= FIRST_HANDLE:
+            return await self._data_files.read(fh, off, size)
         return self._file_io.read(fh, off, size)
 
     @answers()
@@ -211,14 +220,22 @@ class Operations(pyfuse3.Operations):
 
     @answers()
     async def flush(self, fh: FileHandleT) -> None:
+        if fh >= FIRST_HANDLE:
+            self._data_files.flush(fh)
+            return
         await self._file_io.flush(fh)
 
     @answers()
     async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
+        if fh >= FIRST_HANDLE:
+            return
         await self._file_io.flush(fh, wants_sync=True)
 
     @answers()
     async def release(self, fh: FileHandleT) -> None:
+        if fh >= FIRST_HANDLE:
+            await self._data_files.release(fh)
+            return
         self._file_io.release(fh)
 
     @answers()

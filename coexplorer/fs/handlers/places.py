@@ -20,7 +20,7 @@ ROOT_NAMES: dict[bytes, Place] = {
 }
 DIRECTORY_PLACES = frozenset(
     {place for name, place in ROOT_NAMES.items() if name not in FIXED_FILES}
-    | {Place.ROOT, Place.UNSENT}
+    | {Place.ROOT, Place.UNSENT, Place.FILES}
 )
 ASSET_FOLDERS = (Place.ALL, Place.ARCHIVED, Place.DELETED)
 FOLDER_NAMES: dict[Place, bytes] = {Place.ALL: b"all", Place.ARCHIVED: b"archived"}

@@ -7,6 +7,7 @@ import time
 
 import pyfuse3
 
+from coexplorer.fs.core.asset_files import FILES_NAME
 from coexplorer.fs.core.buffers import HIDDEN_S, Buffer, MetadataFile
 from coexplorer.fs.core.file_format import EDITABLE_PARTS, FILE_NAMES
 from coexplorer.fs.core.nodes import AssetFlag, Node
@@ -15,7 +16,7 @@ from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.asset_moves import ASSET_FOLDERS, AssetMoves
 from coexplorer.fs.handlers.guards import WriteGuard, name_text, refuse, refusing_space
 from coexplorer.fs.handlers.tag_links import TagLinks
-from coexplorer.fs.kernel.inodes import Part, is_about, split_asset, split_view
+from coexplorer.fs.kernel.inodes import Part, is_inside_about, split_asset, split_view
 from coexplorer.fs.sync.upstream import Upstream
 from coexplorer.library import Library
 
@@ -42,7 +43,7 @@ class Renaming:
             pyfuse3.FUSEError: The asset is gone, or was deleted from here.
         """
         asset = split_asset(parent)
-        if asset is None or is_about(parent):
+        if asset is None or is_inside_about(parent):
             return None
         node = self.tree.find_number(asset[0])
         if node is None or node.gone:
@@ -269,6 +270,8 @@ class Renaming:
             raise refuse(self.volume, f"removing {name_text(name)}")
         else:
             scratch = self.volume.scratch.unlink(node.slot, name)
+            if scratch is None and name == FILES_NAME and self.volume.options.files:
+                raise refuse(self.volume, f"removing {name_text(name)}")
             if scratch is None:
                 raise pyfuse3.FUSEError(errno.ENOENT)
             await self.keeper.keep(scratch)

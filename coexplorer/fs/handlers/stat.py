@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 
 import pyfuse3
 
+from coexplorer.fs.core.asset_files import FILES_NAME
 from coexplorer.fs.core.fetched import GUESS_BYTES
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.open_files import OpenFile
 from coexplorer.fs.core.scratch import Scratch
-from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW
+from coexplorer.fs.core.tree import ALIAS_VIEW, BY_ID_VIEW, RELATIVE_VIEW
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.handlers.control_files import README, ControlFiles, UnsentText
+from coexplorer.fs.handlers.data_files import DataFiles
 from coexplorer.fs.handlers.places import ASSET_FOLDERS, DIRECTORY_PLACES, FOLDER_NAMES
 from coexplorer.fs.handlers.search_folders import SearchFolders
 from coexplorer.fs.kernel.attributes import (
@@ -30,6 +33,7 @@ from coexplorer.fs.kernel.inodes import (
     Part,
     Place,
     asset_inode,
+    is_data,
     is_fetched,
     link_inode,
     split_asset,
@@ -42,8 +46,11 @@ from coexplorer.fs.kernel.inodes import (
 class Stat:
     """Builds the answers from memory, or from the catalog."""
 
-    def __init__(self, volume: Volume, control: ControlFiles, searches: SearchFolders) -> None:
+    def __init__(
+        self, volume: Volume, control: ControlFiles, searches: SearchFolders, data: DataFiles
+    ) -> None:
         self._volume = volume
+        self._data = data
         self._files = volume.files
         self._tree = volume.tree
         self._tags = volume.tree.tags
@@ -68,6 +75,8 @@ class Stat:
         return found
 
     def _find_attributes(self, inode: int) -> pyfuse3.EntryAttributes | None:
+        if is_data(inode):
+            return self._data.attributes(inode)
         return self._find_moved(inode) or self._find_named(inode)
 
     def _find_named(self, inode: int) -> pyfuse3.EntryAttributes | None:
@@ -93,8 +102,8 @@ class Stat:
     ) -> pyfuse3.EntryAttributes | None:
         if part == Part.DIRECTORY:
             return self.of_node(node)
-        if part == Part.ABOUT or part in FETCHED.values():
-            return self.of_about(node) if part == Part.ABOUT else self.of_fetched(node, part)
+        if part > Part.ERROR:
+            return self._of_other(node, part)
         if not self._volume.texts.ensure_measured(node):
             return None
         entry = self.of_part(node, part)
@@ -112,6 +121,14 @@ class Stat:
         else:
             entry.attr_timeout = 0.0
         return entry
+
+    def _of_other(self, node: Node, part: Part) -> pyfuse3.EntryAttributes:
+        """Return the attributes of what is no file of an asset's own: links, folders, questions."""
+        if part == Part.FILES:
+            return self.of_files(node)
+        if part in FETCHED.values():
+            return self.of_fetched(node, part)
+        return self.of_about(node, part)
 
     def _of_reader(self, reader: OpenFile) -> pyfuse3.EntryAttributes:
         """Return the attributes of what somebody reads, and what no name leads to any more."""
@@ -172,12 +189,25 @@ class Stat:
         entry.st_mtime_ns = self._volume.times.made_ns(node)
         return entry
 
-    def of_about(self, node: Node) -> pyfuse3.EntryAttributes:
-        """Return the attributes of an asset's ``about``, in which nothing can be made."""
-        inode = asset_inode(node.number, Part.ABOUT)
+    def of_about(self, node: Node, part: Part) -> pyfuse3.EntryAttributes:
+        """Return the attributes of an asset's ``about``, or of a folder in it.
+
+        Nothing can be made in these.
+        """
+        inode = asset_inode(node.number, part)
         entry = build_directory(inode, self._volume.times.made_ns(node))
         entry.st_mode = pyfuse3.ModeT(entry.st_mode & ~0o222)
         return entry
+
+    def of_files(self, node: Node) -> pyfuse3.EntryAttributes:
+        """Return the attributes of the link to an asset's data."""
+        inode = asset_inode(node.number, Part.FILES)
+        return build_link(inode, len(_link_to_data(node)), self._volume.times.made_ns(node))
+
+    def has_files(self, node: Node) -> bool:
+        """Tell whether an asset has the link to its data: not if a user's own file has its name."""
+        is_shown = self._volume.options.files and not node.is_deleted
+        return is_shown and self._volume.scratch.find(node.slot, FILES_NAME) is None
 
     def of_fetched(self, node: Node, part: Part, pid: int = 0) -> pyfuse3.EntryAttributes:
         """Return the attributes of a file of ``about``, for the process that asks.
@@ -227,7 +257,7 @@ class Stat:
         size = len(self.target_of(view, node))
         # A tag's links are told to the kernel when they change; a search's, and those under a
         # former name, are not.
-        brief = view == ALIAS_VIEW or self._searches.find_view(view) is not None
+        brief = view in (ALIAS_VIEW, RELATIVE_VIEW) or self._searches.find_view(view) is not None
         brief = brief or (view != BY_ID_VIEW and name not in (None, node.file_name))
         life_s = BRIEF_LIFE_S if brief else 60.0
         inode = link_inode(view, node.slot)
@@ -245,6 +275,7 @@ class Stat:
         """Return where a link in a view points to."""
         folder = FOLDER_NAMES.get(node.folder, b"deleted")
         up = b"../.." if self._is_deep(view) else b".."
+        up = b"../../../.." if view == RELATIVE_VIEW else up
         return b"/".join((up, folder, node.file_name))
 
     def target(self, inode: int) -> bytes:
@@ -260,6 +291,11 @@ class Stat:
                 if link[0] == ALIAS_VIEW:
                     self._tree.touch_aliases(node, time.monotonic())
                 return self.target_of(link[0], node)
+        asset = split_asset(inode)
+        if asset is not None and asset[1] == Part.FILES:
+            node = self._tree.find_number(asset[0])
+            if node is not None and not node.gone:
+                return _link_to_data(node)
         scratch = self._volume.scratch.find_inode(inode)
         if scratch is None:
             raise pyfuse3.FUSEError(errno.ENOENT)
@@ -273,3 +309,7 @@ class Stat:
         """Return the attributes of a text in ``.coexplorer/unsent/``."""
         at_ns = int(text.at * 1_000_000_000)
         return build_private_file(text.inode, len(text.content), at_ns, life_s=BRIEF_LIFE_S)
+
+
+def _link_to_data(node: Node) -> bytes:
+    return b"/".join((b"../..", FILES_NAME, os.fsencode(node.id)))

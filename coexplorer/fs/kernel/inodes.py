@@ -7,6 +7,8 @@ in a double):
     1 … 63                          the fixed places of `Place`
     64 … 2**40                      counted up: scratch files, unsent texts, second lives of files
     2**40 + view                    the folder of a tag or of a search
+    2**50 + hash                    a file or folder of an asset's data, below ``files/``; the hash
+                                    (50 bits) is of the asset's id and the path
     2**51 + life * 2**44 + number * 16 + part
                                     an asset's directory and files; `number` comes from its id, so
                                     that it is the same in every mount of every catalog, and `life`
@@ -50,6 +52,7 @@ class Place(IntEnum):
     NO_MEDIA = 17
     NEVER_INDEX = 18
     TRACKER_IGNORE = 19
+    FILES = 20
 
 
 class Part(int):
@@ -62,6 +65,9 @@ class Part(int):
     ABOUT: ClassVar[Part]
     SHARING: ClassVar[Part]
     USES: ClassVar[Part]
+    FILES: ClassVar[Part]
+    SOURCES: ClassVar[Part]
+    DERIVED: ClassVar[Part]
 
 
 FIELD_PARTS: Final = {field.name: Part(number) for number, field in enumerate(FIELDS, 1)}
@@ -74,11 +80,17 @@ Part.USES = Part(Part.ERROR + 3)
 them."""
 FETCHED: Final = {b"sharing": Part.SHARING, b"uses": Part.USES}
 """The parts of the files in ``about``, by their names."""
+Part.FILES = Part(Part.USES + 1)
+"""The link to the asset's data."""
+Part.SOURCES, Part.DERIVED = Part(Part.USES + 2), Part(Part.USES + 3)
+RELATIVES: Final = {b"sources": Part.SOURCES, b"derived": Part.DERIVED}
+"""The parts of the folders in ``about``, by their names."""
 PARTS: Final = (Part.DIRECTORY, *FIELD_PARTS.values(), Part.JSON, Part.ERROR)
 
 
 _FIRST_COUNTED = 64
 _VIEW = 1 << 40
+_DATA = 1 << 50
 _ASSET = 1 << 51
 _LINK = 1 << 52
 _PART_BITS = 4
@@ -141,11 +153,6 @@ def find_directory_number(inode: int) -> int | None:
     return (inode >> _PART_BITS) & _NUMBER_MASK if _ASSET <= inode < _LINK else None
 
 
-def is_about(inode: int) -> bool:
-    """Tell whether an inode is an asset's ``about``."""
-    return _ASSET <= inode < _LINK and inode & _PART_MASK == Part.ABOUT
-
-
 def is_fetched(inode: int) -> bool:
     """Tell whether an inode is a file whose text is fetched when it is opened."""
     return _ASSET <= inode < _LINK and inode & _PART_MASK in FETCHED.values()
@@ -154,6 +161,33 @@ def is_fetched(inode: int) -> bool:
 def is_uses(inode: int) -> bool:
     """Tell whether an inode is an asset's ``about/uses``."""
     return _ASSET <= inode < _LINK and inode & _PART_MASK == Part.USES
+
+
+def is_inside_about(inode: int) -> bool:
+    """Tell whether an inode is an asset's ``about``, or a folder in it: nothing is made there."""
+    part = inode & _PART_MASK
+    return _ASSET <= inode < _LINK and (part == Part.ABOUT or part in RELATIVES.values())
+
+
+def data_inode(asset_id: AssetId, path: str) -> Inode:
+    """Return the inode of a file or folder (its path ends in ``/``) of an asset's data.
+
+    If something else has it, the next one is taken (`next_data_inode`).
+    """
+    digest = hashlib.blake2b(
+        f"{asset_id}\0{path}".encode(errors="surrogatepass"), digest_size=8
+    ).digest()
+    return Inode(_DATA | int.from_bytes(digest, "big") & (_DATA - 1))
+
+
+def next_data_inode(inode: Inode) -> Inode:
+    """Return where to look next when something else has an inode of data already."""
+    return Inode(_DATA | (inode + 1) & (_DATA - 1))
+
+
+def is_data(inode: int) -> bool:
+    """Tell whether an inode is a file or folder of an asset's data."""
+    return _DATA <= inode < _ASSET
 
 
 def split_link(inode: int) -> tuple[int, int] | None:
@@ -165,7 +199,7 @@ def split_link(inode: int) -> tuple[int, int] | None:
 
 def split_view(inode: int) -> int | None:
     """Return the view of a folder's inode; None for any other inode."""
-    return inode - _VIEW if _VIEW <= inode < _ASSET else None
+    return inode - _VIEW if _VIEW <= inode < _DATA else None
 
 
 class InodeCounter:

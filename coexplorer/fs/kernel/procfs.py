@@ -187,12 +187,35 @@ def is_alive(pid: int) -> bool:
 
 def find_mount_id(mountpoint: Path) -> int | None:
     """Return the id of the topmost mount at a path; None if there is none."""
+    fields = _find_mount(mountpoint)
+    return None if fields is None else int(fields[0])
+
+
+def _find_mount(mountpoint: Path) -> list[str] | None:
+    """Return what mountinfo says of the topmost mount at a path."""
     found = None
     for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
         fields = line.split(" ")
         if unescape_mountinfo(fields[4]) == str(mountpoint):
-            found = int(fields[0])
+            found = fields
     return found
+
+
+def let_more_reads_wait(mountpoint: Path, most: int) -> bool:
+    """Have the kernel send a mount more reads at once; False where it does not let us.
+
+    It sends twelve that read ahead, or past its pages, and holds all others of the mount back until
+    one of them is answered. libfuse has no way to say this before the mount is there.
+    """
+    fields = _find_mount(mountpoint)
+    if fields is None:
+        return False
+    number = fields[2].partition(":")[2]
+    try:
+        Path("/sys/fs/fuse/connections", number, "max_background").write_text(str(most))
+    except OSError:
+        return False
+    return True
 
 
 def _read_tgid(pid: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import trio
 
 from coexplorer.fs.core.volume import Volume
+from coexplorer.fs.sync.asset_data import AssetData
 from coexplorer.fs.sync.connectivity import Connectivity
 from coexplorer.fs.sync.failed_writes import FailedWrites
 from coexplorer.fs.sync.held_texts import content_of
@@ -30,6 +31,7 @@ class Upstream:
         saver: Sends changes.
         sharing: Who can see an asset: read and sent at once.
         uses: What uses an asset: read when it is opened.
+        data: The files of assets: listed and read when they are looked at.
     """
 
     reach: Connectivity
@@ -39,6 +41,7 @@ class Upstream:
     saver: Writeback
     sharing: SharingFiles
     uses: UsesFiles
+    data: AssetData
 
     async def write_down(self) -> None:
         """Write down what could not be written before, as far as there is room on the disk now."""
@@ -59,4 +62,6 @@ def build_upstream(volume: Volume, library: Library, nursery: trio.Nursery) -> U
     saver = Writeback(volume, library, reach, unsent, nursery)
     keeper = Keeper(volume, library)
     sharing = SharingFiles(volume, library, unsent, keeper)
-    return Upstream(reach, unsent, journal, keeper, saver, sharing, UsesFiles(volume, library))
+    uses = UsesFiles(volume, library)
+    data = AssetData(volume, library, reach, nursery)
+    return Upstream(reach, unsent, journal, keeper, saver, sharing, uses, data)
