@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from coexplorer.api import Client, Patience
 from coexplorer.demo.server import DemoServer
+from coexplorer.spelling import choose
 from tests.support.lanes import mark, thin
 from tests.support.measured import ENVIRONMENT, choose_measured, is_measured, unmeasured
 from tests.support.patience import stretched
@@ -89,6 +90,13 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in ("CONFIG", "STATE", "CACHE", "DATA", "RUNTIME"):
         suffix = "DIR" if kind == "RUNTIME" else "HOME"
         monkeypatch.setenv(f"XDG_{kind}_{suffix}", str(home / kind.lower()))
+
+
+@pytest.fixture(autouse=True)
+def _no_profile() -> Iterator[None]:
+    """Let no command of one test choose the profile that messages of another one name."""
+    yield
+    choose({})
 
 
 PROGRAMS_MEASURED = ("tests/tui/terminal/", "tests/fs/")

@@ -19,8 +19,8 @@ from coexplorer.cli import exits
 from coexplorer.cli.global_options import accept_everywhere, complete_profile
 from coexplorer.cli.quiet import be_quiet
 from coexplorer.cli.screen import terminal_width
-from coexplorer.cli.spelling import choose, know, spell
 from coexplorer.cli.values import FilledPath, check_texts
+from coexplorer.spelling import choose, know, spell
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from coexplorer.cli.row_kinds import Values
 from coexplorer.cli.schema import FINDING
 from coexplorer.cli.screen import paper_width
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.spelling import spell
+from coexplorer.spelling import spell
 from coexplorer.text import clean
 
 if TYPE_CHECKING:

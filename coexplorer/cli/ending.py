@@ -64,8 +64,8 @@ def end_without_output() -> int | None:
         return None
     if isinstance(error, BrokenPipeError):
         return exits.BROKEN_PIPE  # the reader has seen enough: no trouble at all
-    from coexplorer.cli.spelling import spell
     from coexplorer.errors import explain_os
+    from coexplorer.spelling import spell
 
     sys.stderr.write(
         f"coexplorer: the answer can't be written to standard output: {explain_os(error)[0]}\n"

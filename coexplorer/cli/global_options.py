@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coexplorer.cli.quiet import be_quiet
-from coexplorer.cli.spelling import choose
 from coexplorer.cli.values import FilledPath
+from coexplorer.spelling import choose
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

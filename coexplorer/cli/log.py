@@ -15,9 +15,9 @@ from coexplorer.cli.output import Format, format_options, print_line, print_rows
 from coexplorer.cli.row_values import entry_values, outcome_values
 from coexplorer.cli.schema import ENTRY, OUTCOME
 from coexplorer.cli.session import Invocation, pass_invocation
-from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column
 from coexplorer.cli.values import NUMBER
+from coexplorer.spelling import spell
 
 if TYPE_CHECKING:
     from coexplorer.library import Library

@@ -103,9 +103,9 @@ def mount_command(
     place = ensure_mountable(settings.paths, place)
 
     def serve(on_ready: Callable[[], None]) -> None:
-        from coexplorer.cli.spelling import spell
         from coexplorer.fs.core.volume import MountOptions
         from coexplorer.fs.mount import serve
+        from coexplorer.spelling import spell
 
         options = MountOptions(
             read_only=read_only,
@@ -236,8 +236,8 @@ def _tell_unsent(mount: Mount, before: int) -> None:
 
 def _spell_for(mount: Mount, text: str) -> str:
     """Return a sentence with the commands in it as they are typed for a mount's profile."""
-    from coexplorer.cli.spelling import add_options
     from coexplorer.config import load_settings
+    from coexplorer.spelling import add_options
 
     with suppress(CoexplorerError):
         if str(load_settings().journal_path) == mount.journal:

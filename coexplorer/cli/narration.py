@@ -23,7 +23,6 @@ from coexplorer.cli import exits
 from coexplorer.cli.format import count_text, size_text
 from coexplorer.cli.quiet import is_quiet
 from coexplorer.cli.screen import terminal_width
-from coexplorer.cli.spelling import spell
 from coexplorer.errors import (
     AmbiguousAsset,
     CoexplorerError,
@@ -33,6 +32,7 @@ from coexplorer.errors import (
 )
 from coexplorer.fields import FieldKind, field_named
 from coexplorer.metadata.showing import show_field
+from coexplorer.spelling import spell
 from coexplorer.text import clean, cut, width
 
 _TOLD = "coexplorer.told"

@@ -24,11 +24,11 @@ from coexplorer.cli.completion import complete_names
 from coexplorer.cli.format import size_text
 from coexplorer.cli.row_kinds import Holds, RowKind, Values, encode
 from coexplorer.cli.screen import terminal_width
-from coexplorer.cli.spelling import spell
 from coexplorer.cli.table import Column, render_table
 from coexplorer.cli.values import OneOf
 from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import Asset, Membership, Record
+from coexplorer.spelling import spell
 from coexplorer.text import clean, guess_word
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -29,7 +29,7 @@ def open_app(settings: Settings) -> int:
     """
     import click
 
-    from coexplorer.cli.spelling import spell
+    from coexplorer.spelling import spell
     from coexplorer.tui import run
 
     if not is_usable():

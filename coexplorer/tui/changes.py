@@ -9,6 +9,7 @@ from coexplorer.errors import name_changes
 from coexplorer.library.entries import PENDING, Batch, Entry, Purpose, Reason, State, tell_outcome
 from coexplorer.library.field_diffs import FieldDiff, describe_roles
 from coexplorer.library.results import BatchReport
+from coexplorer.spelling import spell
 from coexplorer.text import clean, clean_lines, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 from coexplorer.tui.diffs import ROLES, cut_line, describe_change, describe_entry, explain_entry
@@ -186,7 +187,7 @@ def build_change_details(
         role = ROLES.get(reason.state, Role.WARN)
         lines += [((part, role),) for part in wrap(text, cells)]
         if reason.hint:
-            lines += [((part, Role.DIM),) for part in wrap(clean(reason.hint), cells)]
+            lines += [((part, Role.DIM),) for part in wrap(spell(clean(reason.hint)), cells)]
     return lines
 
 
@@ -198,7 +199,7 @@ def build_entry_page(batch: Batch, entry: Entry, cells: int, now: datetime) -> l
         (f"change {batch.id}{of}, {describe_origin(batch, now)}: {end}", Role.TEXT),
         (f"id {entry.asset_id}" if entry.asset_id else "", Role.DIM),
         (explain_entry(entry), ROLES.get(entry.state, Role.WARN)),
-        (entry.hint, Role.DIM),
+        (spell(entry.hint), Role.DIM),
     ]
     lines: list[Line] = [
         ((part, role),) for text, role in head if text for part in wrap(clean(text), cells)

@@ -21,6 +21,7 @@ from coexplorer.library.results import BatchReport, EditResult
 from coexplorer.library.used_by import Uses, describe_uses
 from coexplorer.models import AssetId
 from coexplorer.sharing.roles import title_of
+from coexplorer.spelling import spell
 from coexplorer.text import clean, cut, fit, plural, width
 from coexplorer.tui.columns import Line, Piece, Role, cut_middle, wrap
 from coexplorer.tui.keys import key_of
@@ -207,7 +208,7 @@ def build_outcome(result: EditResult, cells: int) -> list[Line]:
     """Return all that is said of one outcome, with the way out; nothing of it is cut off."""
     said = [(_reason_of(result), ROLES.get(result.state, Role.WARN))]
     if result.error is not None and result.error.hint:
-        said.append((result.error.hint, Role.DIM))
+        said.append((spell(result.error.hint), Role.DIM))
     return [((part, role),) for text, role in said if text for part in wrap(clean(text), cells)]
 
 
@@ -258,7 +259,7 @@ def build_entry_details(entry: Entry, cells: int) -> list[Line]:
     # Why it failed comes first: a long text would push it out of sight.
     said = (
         (explain_entry(entry), ROLES.get(entry.state, Role.WARN)),
-        (keys if conflict else entry.hint, Role.ACCENT if conflict else Role.WARN),
+        (keys if conflict else spell(entry.hint), Role.ACCENT if conflict else Role.WARN),
     )
     lines += [cut_line(((clean(text), role),), cells) for text, role in said if text]
     describe = describe_folder if entry.action in ATTACHING else describe_roles

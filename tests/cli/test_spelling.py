@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from coexplorer.cli.commands import COMMANDS
-from coexplorer.cli.spelling import NEVER_CHOSEN, add_options
+from coexplorer.errors import QueryError, Refused
+from coexplorer.library.entries import Action, Batch, Entry, Purpose, Reason, State
+from coexplorer.library.results import EditResult
+from coexplorer.models import AssetId
+from coexplorer.spelling import NEVER_CHOSEN, add_options, choose, know
+from coexplorer.tui.changes import build_change_details, build_entry_page
+from coexplorer.tui.columns import Line
+from coexplorer.tui.diffs import build_entry_details, build_outcome
+from coexplorer.tui.widgets.search_line import build_mistake
+from tests.support.pages import ROOT
 from tests.support.program import Program
 
 WITH = "--profile lab"
@@ -63,6 +75,51 @@ def test_no_message_names_a_command_without_the_profile_that_was_chosen(program:
     ):
         done = program("--profile", "lab", *args)
         assert BARE.findall(done.out + done.err) == [], done
+
+
+def test_the_app_names_commands_with_the_profile_too() -> None:
+    know(COMMANDS)
+    choose({"profile": "lab"})
+    hint, asset, now = "go on with: coexplorer retry --batch 3", AssetId("a"), datetime.now(UTC)
+    entry = Entry(4, 3, 0.0, "cli", asset, "one", Action.SHARE, State.UNSENT, hint=hint)
+    batch = Batch(3, 0.0, "cli", "share", Purpose.DO)
+    error = Refused("no", hint=hint)
+    result = EditResult(4, 3, asset, "one", Action.SHARE, State.UNSENT, error=error)
+    shown: list[list[Line]] = [
+        build_outcome(result, 200),
+        build_entry_details(entry, 200),
+        build_entry_page(batch, entry, 200, now),
+        build_change_details(batch, [Reason(State.UNSENT, "why", hint, 1)], 200, now),
+        build_mistake(QueryError("no", start=0, end=1, hint=hint), "x", 200),
+    ]
+    for lines in shown:
+        text = "\n".join("".join(piece for piece, _ in line) for line in lines)
+        assert f"coexplorer {WITH} retry --batch 3" in text
+
+
+def find_bare(source: str) -> Iterator[str]:
+    """Yield texts that name a command, and are neither the hint of an error nor spelled."""
+    tree = ast.parse(source)
+    fine: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        is_fine = isinstance(node, ast.Raise | ast.keyword | ast.Assign) or (
+            isinstance(node, ast.Call)
+            and re.search(r"spell|Error$|^say$|report$", ast.unparse(node.func).rpartition(".")[2])
+        )
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if is_fine or is_text or (isinstance(node, ast.FunctionDef) and "choice" in node.name):
+            fine |= set(ast.walk(node))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node not in fine and BARE.search(str(node.value)):
+            yield str(node.value)
+
+
+@pytest.mark.parametrize("folder", ["fs", "tui"])
+def test_no_text_of_a_mount_or_the_app_names_a_command_without_its_profile(folder: str) -> None:
+    """What is added to a report, not raised with a hint, is spelled where it is written."""
+    assert list(find_bare('report += f"or: coexplorer discard {number}"'))
+    for path in (ROOT / "coexplorer" / folder).rglob("*.py"):
+        assert list(find_bare(path.read_text("utf-8"))) == [], path
 
 
 def test_the_demo_is_not_to_be_signed_in_to(program: Program) -> None:

@@ -14,7 +14,6 @@ import pyfuse3
 import pytest
 import trio
 
-from coexplorer.cli.spelling import add_options
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import GivenToken
 from coexplorer.demo.asset import StoredAsset
@@ -24,6 +23,7 @@ from coexplorer.fs.core.volume import MountOptions
 from coexplorer.fs.kernel.inodes import LIVES
 from coexplorer.library.entries import Entry, State
 from coexplorer.models import AssetId, Secret
+from coexplorer.spelling import add_options
 from tests.support.handlers import CALLER, Handlers, handling
 from tests.support.server import make_id
 

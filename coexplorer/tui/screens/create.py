@@ -42,6 +42,7 @@ from coexplorer.models import (
 )
 from coexplorer.sharing.changes import SharingChange
 from coexplorer.sharing.written import parse_changes
+from coexplorer.spelling import spell
 from coexplorer.text import clean, fit
 from coexplorer.tui.columns import Role, wrap
 from coexplorer.tui.commands import Command, Scope
@@ -479,7 +480,7 @@ class CreateScreen(CommandScreen[Record | None]):
                 self.set_focus(row.field)
 
     def _tell(self, text: str, role: Role) -> None:
-        parts = wrap(clean(text), max(1, self.app.size.width - 1)) if text else []
+        parts = wrap(spell(clean(text)), max(1, self.app.size.width - 1)) if text else []
         self._told.show([((f" {part}", role),) for part in parts])
         self.call_after_refresh(self._fit)
 

@@ -11,6 +11,7 @@ from coexplorer.config.domain import Address
 from coexplorer.errors import CoexplorerError, NotSignedIn
 from coexplorer.library.library import Library
 from coexplorer.models import Secret
+from coexplorer.spelling import spell
 from coexplorer.text import clean
 from coexplorer.tui import external
 from coexplorer.tui.columns import Line, Role, wrap
@@ -74,7 +75,7 @@ class SignInScreen(CommandScreen[bool]):
         self._why.show([*lines, ()])
 
     def _wrap(self, text: str, role: Role) -> list[Line]:
-        return [((part, role),) for part in wrap(clean(text), max(1, self.app.size.width))]
+        return [((part, role),) for part in wrap(spell(clean(text)), max(1, self.app.size.width))]
 
     def _tell(self, text: str, role: Role) -> None:
         """Say how the last try went, in full, at any width."""

@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.reactive import reactive
 
 from coexplorer.errors import QueryError
+from coexplorer.spelling import spell
 from coexplorer.text import clean, width
 from coexplorer.tui.columns import Line, Role, wrap
 from coexplorer.tui.widgets.choices import Choices
@@ -131,7 +132,7 @@ def build_mistake(fault: QueryError, text: str, cells: int) -> list[Line]:
     marks = "^" * max(1, width(clean(text[fault.start : fault.end])))
     message = clean(fault.message)
     room = max(1, cells - SIGN_CELLS)
-    parts = wrap(clean(fault.hint), room) if fault.hint else []
+    parts = wrap(spell(clean(fault.hint)), room) if fault.hint else []
     remedy: list[Line] = [((f"  {part}", Role.DIM),) for part in parts]
     if place + width(marks) + 1 + width(message) <= cells:
         return [((" " * place, Role.TEXT), (f"{marks} {message}", Role.BAD)), *remedy]

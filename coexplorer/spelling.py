@@ -1,6 +1,6 @@
 """Commands that messages name, as this user would type them: with the profile that was chosen.
 
-Below the commands nobody knows how the program was called, so what is said there is ``coexplorer
+Below the front ends nobody knows how the program was called, so what is said there is ``coexplorer
 retry --batch 12``. Who chose a profile by hand would send that to another platform.
 """
 
@@ -35,7 +35,7 @@ def spell(text: str) -> str:
     """Return a message with each command in it as it is to be typed here."""
     if not _chosen or "coexplorer " not in text:
         return text
-    import shlex
+    import shlex  # noqa: PLC0415  needed seldom
 
     given = (f"--{name.replace('_', '-')} {shlex.quote(it)}" for name, it in _chosen.items())
     # The demo signs in by itself, and refuses to be signed in to.
@@ -50,7 +50,7 @@ def add_options(text: str, options: str, commands: Iterable[str]) -> str:
 
 @cache
 def _find_calls(commands: frozenset[str]) -> re.Pattern[str]:
-    import re
+    import re  # noqa: PLC0415  needed seldom
 
     names = "|".join(map(re.escape, sorted(commands - NEVER_CHOSEN)))
     return re.compile(rf"\bcoexplorer (?=(?:{names})\b(?![^;:,()]*--profile))")
