@@ -63,11 +63,15 @@ class FileReader:
             offset += piece
         return bytes(content)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Close the file; what is on its way for this reader alone is cut off."""
         if not self._is_closed:
             self._is_closed = True
             self._file.leave(self._pattern)
+
+    async def aclose(self) -> None:
+        """Close the file, too."""
+        self.close()
 
     async def __aenter__(self) -> Self:
         return self
