@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "tail": (("coexplorer tail 6b2be3dc output -n 50", "how a run ended"),),
     "get": (
         ("coexplorer get 6b2be3dc behavior --to here", "download a folder"),
+        ("coexplorer get 6b2be3dc --include '*.json' --to here", "all files of a kind"),
         ("coexplorer ls tag:raw -o ids | coexplorer get - --to data", "download many assets"),
     ),
     "open": (("coexplorer open 6b2be3dc", "open its page in the browser"),),

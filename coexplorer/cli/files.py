@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from coexplorer.cli.completion import complete_paths
-from coexplorer.cli.each_asset import Trouble, for_each
+from coexplorer.cli.each_asset import OF_ONE, Trouble, for_each
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import size_text
-from coexplorer.cli.narration import Progress
+from coexplorer.cli.narration import Progress, warn
 from coexplorer.cli.output import (
     Format,
     format_options,
@@ -31,8 +32,10 @@ from coexplorer.names import disambiguate, escape_name
 
 if TYPE_CHECKING:
     from coexplorer.library import Library
+    from coexplorer.library.file_rules import FileRules
     from coexplorer.library.results import DownloadProgress
 
+_ORDER = "coexplorer.order"
 _Found = tuple[AssetId, FileEntry]
 
 
@@ -94,9 +97,33 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
     return (entry.path, size_text(entry.size_bytes))
 
 
+class _Ordered(click.Option):
+    """An option whose values keep their place among those of other such options.
+
+    `FileRules` go by the order of ``--include`` and ``--exclude``, which click does not keep.
+    """
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Note each value as the parser comes by it."""
+        super().add_to_parser(parser, ctx)
+        for name in self.opts:
+            option = parser._long_opt[name]  # noqa: SLF001 # click has no other way to the order
+            option.process = self._noting(option.process, ctx)
+
+    def _noting(
+        self, process: Callable[[str, Any], None], ctx: click.Context
+    ) -> Callable[[str, Any], None]:
+        def note(value: str, state: Any) -> None:
+            order: list[tuple[str, str]] = ctx.meta.setdefault(_ORDER, [])
+            order.append((self.name or "", value))
+            process(value, state)
+
+        return note
+
+
 @click.command("get")
 @asset_argument
-@click.argument("path", default="", shell_complete=complete_paths)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=complete_paths)
 @click.option(
     "--to",
     "folder",
@@ -104,45 +131,117 @@ def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
     default=Path(),
     help="Destination folder (default: the current one).",
 )
-@pass_invocation
-def get_command(invocation: Invocation, asset: str, path: str, folder: Path) -> None:
-    """Download the files of an asset, or the file or folder PATH in it.
+@click.option(
+    "--include",
+    cls=_Ordered,
+    multiple=True,
+    metavar="PATTERN",
+    help="Download files that fit, such as '*.json' or 'logs/**'.",
+)
+@click.option(
+    "--exclude",
+    cls=_Ordered,
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders that fit.",
+)
+@click.pass_context
+def get_command(
+    ctx: click.Context,
+    asset: str,
+    paths: tuple[str, ...],
+    folder: Path,
+    *,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> None:
+    """Download the files of an asset, or the files and folders PATH in it.
 
     An interrupted download resumes where it stopped if the storage shows, by an ETag or a date,
     that the file is still the same; otherwise it starts over. Nothing is written outside the
     folder, and each file's size is checked. What can't be downloaded is named, and the rest is
     downloaded anyway (code 7). With - as ASSET, the files of all assets in the list on standard
     input, each asset in its own folder NAME~ID.
+
+    Patterns are those of rsync: * and ? stand for anything but a slash, ** for anything; one
+    without a slash fits a name in any folder, one that begins with a slash fits from the asset's
+    root. The first one that fits a file decides; after a last --include, nothing else is
+    downloaded. A folder that has the name of a file is downloaded as NAME~.
     """
     targets = read_targets((asset,), None)
+    rules = _read_rules(ctx, include, exclude)
+    invocation = ctx.find_object(Invocation)
+    if invocation is None:
+        raise AssertionError
 
     async def work(library: Library) -> int:
         async def one(asset_id: AssetId, trouble: Trouble) -> bool:
             place = await _find_place(library, asset_id, folder) if asset == "-" else folder
-            written: list[Path] = []
-            try:
-                with Progress("downloading", sizes=True) as bar:
-
-                    def show(progress: DownloadProgress) -> None:
-                        bar.update(progress.done_bytes, progress.total_bytes, progress.path)
-
-                    await library.files.download(
-                        asset_id,
-                        path,
-                        place,
-                        progress=show,
-                        trouble=trouble.note,
-                        arrived=written.append,
+            came = 0
+            for path in dict.fromkeys(paths or ("",)):
+                try:
+                    came += await _download(
+                        library, asset_id, path, place, rules=rules, trouble=trouble
                     )
-            finally:  # What is there is named, also if the rest can't be had.
-                for each in written:
-                    print_line(str(each))
-            return bool(written)
+                except OF_ONE as error:
+                    if len(paths) < 2 and not came:  # noqa: PLR2004 # it is about all of them
+                        raise
+                    if path not in error.message:
+                        error.message = f"{path}: {error.message}"
+                    trouble.note(error)
+            if not came and not trouble.noted and rules is not None:
+                about = f"{asset_id[:8]}: " if asset == "-" else ""
+                warn(f"{about}no file fits these patterns; the first that fits decides")
+            return came > 0
 
         ids = await find_targets(library, targets, guess=True, fresh=False)
         return await for_each(ids, one)
 
     leave(invocation.run(work))
+
+
+def _read_rules(
+    ctx: click.Context, include: tuple[str, ...], exclude: tuple[str, ...]
+) -> FileRules | None:
+    """Return the patterns in the order in which they were given; None: there are none."""
+    if not (include or exclude):
+        return None
+    from coexplorer.library.file_rules import FileRules, Rule
+
+    order: list[tuple[str, str]] = ctx.meta[_ORDER]
+    return FileRules(Rule(pattern, name == "include") for name, pattern in order)
+
+
+async def _download(
+    library: Library,
+    asset_id: AssetId,
+    path: str,
+    place: Path,
+    *,
+    rules: FileRules | None,
+    trouble: Trouble,
+) -> int:
+    """Download a file or folder, and print what has come; return how many files that is."""
+    written: list[Path] = []
+    try:
+        with Progress("downloading", sizes=True) as bar:
+
+            def show(progress: DownloadProgress) -> None:
+                bar.update(progress.done_bytes, progress.total_bytes, progress.path)
+
+            await library.files.download(
+                asset_id,
+                path,
+                place,
+                progress=show,
+                trouble=trouble.note,
+                arrived=written.append,
+                rules=rules,
+            )
+    finally:  # What is there is named, also if the rest can't be had.
+        for each in written:
+            print_line(str(each))
+    return len(written)
 
 
 async def _find_place(library: Library, asset_id: AssetId, folder: Path) -> Path:

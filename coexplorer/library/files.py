@@ -17,22 +17,21 @@ from coexplorer.api.refusal_text import find_page_title
 from coexplorer.errors import (
     ApiError,
     BadReply,
-    CoexplorerError,
     Conflict,
     Forbidden,
     NotFound,
-    NotSignedIn,
     PlatformFault,
     PlatformTooOld,
-    RateLimited,
     Refused,
     Rejected,
-    Unreachable,
     tell_too_old,
 )
 from coexplorer.library import part_files
 from coexplorer.library.context import Context
 from coexplorer.library.external_files import build_outside_error
+from coexplorer.library.file_rules import FileRules
+from coexplorer.library.file_walk import OF_ALL, TELL_OWNER, OnTrouble, tell, walk_folders
+from coexplorer.library.local_names import LocalNames
 from coexplorer.library.missing_files import build_missing
 from coexplorer.library.results import DownloadProgress
 from coexplorer.models import AssetId, FileEntry, Folder
@@ -49,25 +48,15 @@ _SLACK_BYTES: Final = 1024**3
 _STEP_BYTES: Final = 4 * 1024 * 1024
 """Report progress each time this many bytes have come, and at the end."""
 
-_DEEPEST: Final = 100
-"""Folders inside each other; more are a platform's that lists itself forever."""
-
-_MOST_FOLDERS: Final = 200_000
-
 _MOST_FAULTS: Final = 3
 """After this many failures of the platform or its storage in a row, the rest would fail too."""
 
 _SINCE: Final = "3.1"
 """The version of the platform that began to list files."""
 
-_TELL_OWNER: Final = "tell who runs the platform"
-_OF_ALL: Final = (NotSignedIn, RateLimited, Unreachable)
-"""What would meet every other file as well."""
-
 OnProgress = Callable[[DownloadProgress], None]
-OnTrouble = Callable[[CoexplorerError], None]
-"""Told of what can't be had while the rest goes on."""
 OnArrival = Callable[[Path], None]
+OnListing = Callable[[Sequence[FileEntry]], None]
 
 
 class Files:
@@ -122,7 +111,7 @@ class Files:
         """
         folder = await self._list(asset_id, path)
         for error in await self._find_gaps(asset_id, path, folder):
-            _tell(error, trouble)
+            tell(error, trouble)
         return folder.entries
 
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
@@ -172,7 +161,7 @@ class Files:
             known = await self._context.known(asset_id)
             unsaid = known is None or known.asset.files != 0  # some say null of what is empty
         place = repr(path[:80]) if path.strip("/") else "its main folder"
-        return [BadReply(text, hint=_TELL_OWNER) for text in _name_gaps(folder, place, unsaid)]
+        return [BadReply(text, hint=TELL_OWNER) for text in _name_gaps(folder, place, unsaid)]
 
     async def measure_cache(self) -> CacheUse:
         """Return what is kept of all files, of all platforms, on this disk."""
@@ -197,6 +186,8 @@ class Files:
         path: str = "",
         *,
         trouble: OnTrouble | None = None,
+        rules: FileRules | None = None,
+        listed: OnListing | None = None,
     ) -> AsyncGenerator[FileEntry]:
         """Stream everything below a folder: each folder, then what is in it.
 
@@ -206,44 +197,24 @@ class Files:
             asset_id: The asset.
             path: The folder; empty: the root.
             trouble: Called with what is missing, while the rest goes on. None: raise it.
+            rules: Leave out files that they don't take, and don't look into folders without any.
+            listed: Called with what is in a folder, before it is yielded.
 
         Raises:
             Refused: Folders are nested without end; what came before was listed.
             BadReply: See `list_folder`.
         """
-        # Depth first: each folder, then what is in it. A stack of what is still to be looked at.
-        first = await self.list_folder(asset_id, path, trouble=trouble)
-        waiting = [(entry, 0) for entry in reversed(first)]
-        seen: dict[tuple[str, bool], FileEntry] = {}
-        folders = 0
-        while waiting:
-            entry, depth = waiting.pop()
-            first_seen = seen.setdefault((entry.path, entry.is_folder), entry)
-            if first_seen is not entry:
-                if first_seen != entry:
-                    text = f"the platform lists {entry.path[:80]!r} twice, and not the same"
-                    _tell(BadReply(text, hint=_TELL_OWNER), trouble)
-                continue
-            yield entry
-            if not entry.is_folder:
-                continue
-            folders += 1
-            if depth >= _DEEPEST or folders > _MOST_FOLDERS:
-                endless = Refused(
-                    f"the platform lists folders inside folders without end: {entry.path[:80]!r}",
-                    hint="name one of the folders above it, and tell the asset's owner",
-                )
-                _tell(endless, trouble)
-                return
-            try:
-                inner = await self.list_folder(asset_id, entry.wire_path, trouble=trouble)
-            except ApiError as error:
-                if isinstance(error, _OF_ALL):
-                    raise
-                error.message = f"{entry.path[:80]!r} can't be listed: {error.message}"
-                _tell(error, trouble)
-            else:
-                waiting += [(each, depth + 1) for each in reversed(inner)]
+
+        async def look(folder: str) -> tuple[FileEntry, ...]:
+            entries = await self.list_folder(asset_id, folder, trouble=trouble)
+            if listed is not None:
+                listed(entries)
+            return entries
+
+        walk = walk_folders(look, path, rules or FileRules(), trouble)
+        async with aclosing(walk) as entries:
+            async for entry in entries:
+                yield entry
 
     @asynccontextmanager
     async def _explaining(self, asset_id: AssetId, folder: str = "") -> AsyncGenerator[None]:
@@ -292,11 +263,13 @@ class Files:
         progress: OnProgress | None = None,
         trouble: OnTrouble | None = None,
         arrived: OnArrival | None = None,
+        rules: FileRules | None = None,
     ) -> list[Path]:
         """Download a file, or a folder with everything below it, into `folder`.
 
         Resumes what an earlier download left, and does not fetch a complete file again; never
-        overwrites a different file of the same name. Checks the size.
+        overwrites a different file of the same name. Checks the size. A folder that has a file's
+        name goes to ``NAME~``.
 
         Args:
             asset_id: The asset.
@@ -307,21 +280,24 @@ class Files:
                 None: raise the first one.
             arrived: Called with each file once all of it is there, also of a download that ends
                 with an error.
+            rules: Which files are meant; None: all.
 
         Raises:
             Refused: A path from the platform would leave `folder`, or the size does not match.
             ApiError: No file can be read.
         """
-        path = path.strip("/")
-        start = PurePosixPath(path).parent if path else PurePosixPath()
+        start = PurePosixPath(path.strip("/")).parent if path.strip("/") else PurePosixPath()
         written = []
         faults = 0
-        async with aclosing(self._walk_from(asset_id, path, trouble)) as entries:
+        names = LocalNames()
+        walk = self._walk_from(asset_id, path, trouble, rules, names)
+        async with aclosing(walk) as entries:
             async for entry in entries:
                 if entry.is_folder:
                     continue
                 try:
-                    target = part_files.find_target(folder, entry.path, below=str(start))
+                    local = names.find(entry.path)
+                    target = part_files.find_target(folder, local, below=str(start))
                     part = target.with_name(part_files.name_part(asset_id, entry.path))
                     with part_files.telling(target, part):
                         await self._download_file(asset_id, entry, target, progress)
@@ -330,7 +306,7 @@ class Files:
                     if f"/{entry.path}" not in error.message and shown not in error.message:
                         error.message = f"{entry.path[:200]}: {error.message}"
                     faults += isinstance(error, BadReply | PlatformFault)
-                    if isinstance(error, _OF_ALL) or faults >= _MOST_FAULTS or trouble is None:
+                    if isinstance(error, OF_ALL) or faults >= _MOST_FAULTS or trouble is None:
                         raise
                     trouble(error)
                 else:
@@ -341,23 +317,35 @@ class Files:
         return written
 
     async def _walk_from(
-        self, asset_id: AssetId, path: str, trouble: OnTrouble | None
+        self,
+        asset_id: AssetId,
+        path: str,
+        trouble: OnTrouble | None,
+        rules: FileRules | None,
+        names: LocalNames,
     ) -> AsyncGenerator[FileEntry]:
-        """Stream the file at `path`, or all that is below it."""
+        """Stream the file at `path`, or all that is below it; with a slash at its end that alone.
+
+        `names` gets to know what is there.
+        """
         found: list[FileEntry] = []
+        is_folder = path.endswith("/")
+        path = path.strip("/")
         if path:
             parent = path.rpartition("/")[0]
             siblings = await self._list(asset_id, parent)
             found = [entry for entry in siblings.entries if entry.path == path]
             if not found:
                 for error in await self._find_gaps(asset_id, parent, siblings):
-                    _tell(error, trouble)  # it may be there anyway
+                    tell(error, trouble)  # it may be there anyway
                 raise build_missing(path, siblings)
+            names.note(siblings.entries)
         for entry in found:
-            if not entry.is_folder:
+            if not (entry.is_folder or is_folder) and (rules is None or rules.takes(entry.path)):
                 yield entry
         if not path or any(entry.is_folder for entry in found):
-            async with aclosing(self.walk(asset_id, path, trouble=trouble)) as entries:
+            walk = self.walk(asset_id, path, trouble=trouble, rules=rules, listed=names.note)
+            async with aclosing(walk) as entries:
                 async for entry in entries:
                     yield entry
 
@@ -489,12 +477,6 @@ class Files:
             hint="nothing of it was kept; see how large its asset is, and ask its owner; more free"
             " disk space may help",
         )
-
-
-def _tell(error: CoexplorerError, trouble: OnTrouble | None) -> None:
-    if trouble is None:
-        raise error
-    trouble(error)
 
 
 def _name_gaps(folder: Folder, place: str, unsaid: bool) -> Iterator[str]:  # noqa: FBT001 # pure

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from coexplorer.cli import exits
 from coexplorer.demo.asset import Bucket
+from coexplorer.demo.samples.files import build_code
 from tests.support.program import Program
 from tests.support.rawserver import Asked, raw_server, reply
 from tests.support.server import COMBINED, DERIVED, OUTSIDE, RAW, make_id
@@ -260,3 +261,42 @@ def test_a_storage_that_refuses_every_file_is_not_asked_for_all(
     assert "the file's storage" in done.err
     assert "sign in" not in done.err
     assert len({each.path for each in program.server.requests("GET", "/storage/**")}) <= 3
+
+
+def test_get_takes_several_and_patterns(program: Program, asset: str, tmp_path: Path) -> None:
+    def got(name: str, *args: str) -> set[str]:
+        folder = tmp_path / name
+        program.ok("get", asset, *args, "--to", str(folder))
+        return {str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()}
+
+    assert got("1", "a.txt", "deep/er", "a.txt") == {"a.txt", "er/c.txt"}
+    assert got("2", "--include", "*.txt") == {"a.txt", "deep/er/c.txt"}
+    assert got("3", "--include", "c.*", "--exclude", "*.txt") == {"deep/er/c.txt", "deep/b.bin"}
+    assert got("4", "--exclude", "*.txt", "--include", "c.*") == set()
+    program.server.log.clear()
+    assert got("5", "--exclude", "deep/") == {"a.txt"}
+    assert len(program.server.requests("POST", "*/files")) <= 1, "what is left out is not listed"
+    done = program.ok("get", asset, "--include", "*.nwb", "--to", str(tmp_path / "6"))
+    assert "no file fits these patterns" in done.err
+    done = program("get", asset, "none", "a.txt", "--to", str(tmp_path / "7"))
+    assert (done.code, (tmp_path / "7" / "a.txt").read_text()) == (7, "alpha")
+    assert "no file none" in done.err
+
+
+def test_get_brings_a_file_and_a_folder_of_one_name(program: Program, tmp_path: Path) -> None:
+    nasty = f"{RAW[:-2]}{build_code('nasty', 0):02x}"
+    store = program.server.store
+    store.insert([replace(store.get(DERIVED), id=nasty, name="nasty")])
+    count = len(program.ok("files", nasty, "--recursive", "-o", "jsonl").lines)
+    told = program.ok("get", nasty, "--to", str(tmp_path / "all")).lines
+    again = program.ok("get", nasty, "--to", str(tmp_path / "all")).lines
+    assert again == told, "all of it is there"
+    assert (tmp_path / "all" / "a").is_file()
+    assert (tmp_path / "all" / "a~" / "inside.txt").is_file()
+    assert (tmp_path / "all" / "x~").is_file()
+    assert len(list((tmp_path / "all").rglob("*"))) == count
+    assert str(tmp_path / "all" / "a~" / "inside.txt") in told
+    program.ok("get", nasty, "a/", "--to", str(tmp_path / "folder"))
+    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["a~"]
+    program.ok("get", nasty, "a/inside.txt", "--to", str(tmp_path / "file"))
+    assert (tmp_path / "file" / "inside.txt").is_file()

@@ -124,7 +124,7 @@ async def test_folders_without_end_are_refused(tmp_path: Path, listing: Folder, 
             )
             with pytest.raises((Refused, BadReply), match=r"without end|where it is not"):
                 await use
-    assert len(server.asked) < 150
+    assert len(server.asked) < 350
 
 
 async def test_no_more_of_a_file_is_written_than_was_announced(tmp_path: Path) -> None:
@@ -203,7 +203,6 @@ PARTS: dict[str, tuple[dict[str, Items], dict[str, object]]] = {
     "a NUL": ({"": [file("a"), file("x\0y"), file("z")]}, {}),
     "too long": ({"": [file("a"), file(LONG), file("z")]}, {}),
     "a long folder": ({"": [file("a"), folder(LONG), file("z")], LONG: [file(f"{LONG}/f")]}, {}),
-    "one name": ({"": [file("a"), folder("a"), file("z")], "a": [file("a/f")]}, {}),
     "two sizes": ({"": [file("a"), file("a", 9), file("z")]}, {}),
     "wrong sizes": ({"": [file("a"), file("s", 11), file("t", 9), file("z")]}, {}),
     "refused": ({"": [file("a"), file("403"), file("404"), file("z")]}, {}),
