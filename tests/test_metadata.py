@@ -64,12 +64,34 @@ def test_text_is_read_as_its_field_says(
 
 @pytest.mark.parametrize(
     ("field", "text", "before"),
-    [(AGE, "100", 100.0), (DEPTHS, "10.0, 20", [10, 20.0]), (None, "1e2", 100), (AGE, "1e2", 100)],
+    [
+        (AGE, "100", 100.0),
+        (None, "Ann, Bo", ["Ann", "Bo"]),
+        (DEPTHS, "10.0, 20", [10, 20.0]),
+        (None, "1e2", 100),
+        (AGE, "1e2", 100),
+    ],
 )
 def test_a_number_written_otherwise_is_the_one_that_is_there(
     field: MetadataField | None, text: str, before: object
 ) -> None:
     assert read_value(field, text, before) is before
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "value"),
+    [
+        ("Hana Sato", ["Ann", "Bo"], ["Hana Sato"]),
+        ('Ann, "Lind, Jonas", Ann', ["Bo"], ["Ann", "Lind, Jonas"]),
+        ("10, 20.5", [5], [10, 20.5]),
+        ("10, deep", ["5"], ["10", "deep"]),
+        ("Ann, Bo", "Bo", "Ann, Bo"),
+    ],
+)
+def test_without_a_schema_a_value_is_like_the_one_that_was_there(
+    text: str, before: object, value: object
+) -> None:
+    assert read_value(None, text, before) == value
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ TRUST_S: Final = 3600.0
 """A sweep asks again for a schema that is older."""
 
 _UNREAD: Final = "the deployment's schema of custom metadata can't be read"
-NO_SCHEMA: Final = f"{_UNREAD}, so values are sent as text"
+NO_SCHEMA: Final = f"{_UNREAD}, so values are sent as text, unless there was a number or a list"
 
 _log = logging.getLogger(__name__)
 

@@ -176,11 +176,11 @@ def _judge_value(
 ) -> QueryError | None:
     if field.type not in _TAKES:
         return None
+    asked = msgspec.structs.replace(term, negated=False)
+    meant = apply_types(Query((asked,)), schema.fields).terms[0]
     if field.type == "number":
-        is_read = parse_number(term.text) is not None
+        is_read = isinstance(meant, Match) and parse_number(meant.text) is not None
     else:
-        asked = msgspec.structs.replace(term, negated=False)
-        meant = apply_types(Query((asked,)), schema.fields).terms[0]
         is_read = not isinstance(meant, Match) or number_span(meant, now) is not None
     if is_read:
         return None

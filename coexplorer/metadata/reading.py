@@ -84,8 +84,8 @@ def read_value(field: MetadataField | None, text: str, before: object = None) ->
     Text that shows the value that is there (`show_value`) means that value, odd as it may be.
 
     Args:
-        field: The key's field; None: the schema does not say, so it is text, but a number where
-            there was one.
+        field: The key's field; None: the schema does not say, so it is text, but a number or
+            several values where there were such.
         text: What was typed.
         before: The value that is there; None: none.
 
@@ -97,6 +97,8 @@ def read_value(field: MetadataField | None, text: str, before: object = None) ->
         show_value(field, before, units=True),
     ):
         return before
+    if field is None and isinstance(before, list):
+        return _read_like(before, text)
     if field is None:
         was_number = isinstance(before, int | float) and not isinstance(before, bool)
         number = parse_number(text) if was_number else None
@@ -107,6 +109,15 @@ def read_value(field: MetadataField | None, text: str, before: object = None) ->
     else:
         value = read_items(field, split_items(text))
     return before if _are_same_numbers(value, before) else value
+
+
+def _read_like(before: Sequence[object], text: str) -> object:
+    """Read several values of a key of which nothing is known but what was there."""
+    items = split_items(text)
+    if not items:
+        raise MetadataMistake("must be text, and can't be empty")
+    like = before[0] if before and isinstance(before[0], int | float) else None
+    return [*dict.fromkeys(read_value(None, item, like) for item in items)]
 
 
 def _are_same_numbers(one: object, other: object) -> bool:

@@ -35,16 +35,19 @@ def apply_types(query: Query, fields: Sequence[MetadataField]) -> Query:
         query: The query.
         fields: The schema of custom metadata; keys that it does not have are left as they are.
     """
-    types = {fold(field.name): field.type for field in fields}
+    typed = {fold(field.name): field for field in fields}
     alike = Counter(_key(term) for term in query.terms)
     terms: list[Term] = []
     for term in query.terms:
-        kind = types.get(_key(term), "")
+        field = typed.get(_key(term))
+        kind = "" if field is None else field.type
         if isinstance(term, Compare) and kind == "date":
             terms.append(_read_years(term))
         elif isinstance(term, Match) and term.how in {"", "whole"} and kind in {"date", "number"}:
             alone = term.negated or alike[_key(term)] == 1
-            terms += _read_date(term, alone=alone) if kind == "date" else [_read_number(term)]
+            terms += (
+                _read_date(term, alone=alone) if kind == "date" else [_read_number(term, field)]
+            )
         else:
             terms.append(term)
     return query if tuple(terms) == query.terms else Query(tuple(terms), query.sort)
@@ -85,8 +88,12 @@ def _read_date(term: Match, *, alone: bool) -> Iterator[Term]:
         yield term
 
 
-def _read_number(term: Match) -> Match:
+def _read_number(term: Match, field: MetadataField | None) -> Match:
+    """Return what finds a number, which may be written with its units, as it is shown."""
     number = parse_number(term.text)
+    if number is None and field is not None and field.units:
+        text, units = fold(term.text), fold(field.units)
+        number = parse_number(text.removesuffix(units).strip()) if text.endswith(units) else None
     if number is None:
         return term
     return msgspec.structs.replace(term, text=repr(number), how="whole")

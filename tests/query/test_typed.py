@@ -8,7 +8,7 @@ from coexplorer.query.tree import Compare
 
 SCHEMA = (
     MetadataField("subject id"),
-    MetadataField("age", "number"),
+    MetadataField("age", "number", units="days"),
     MetadataField("session date", "date"),
 )
 
@@ -33,6 +33,9 @@ SCHEMA = (
         ('"age":=12.0', '"age":=12'),
         ('"age":012', '"age":=12'),
         ('"age":12d', '"age":12d'),
+        ('"age":"12 days"', '"age":=12'),
+        ('-"age":="12 Days"', '-"age":=12'),
+        ('"age":"days"', '"age":days'),
         ('"age":>2024', '"age":>2024'),
         ('"age":glob(1*)', '"age":glob(1*)'),
         ('"subject id":2024', '"subject id":2024'),
