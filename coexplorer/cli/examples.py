@@ -34,6 +34,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer get 6b2be3dc --include '*.json' --to here", "all files of a kind"),
         ("coexplorer ls tag:raw -o ids | coexplorer get - --to data", "download many assets"),
     ),
+    "du": (
+        ("coexplorer du 6b2be3dc", "which folders are large"),
+        ("coexplorer du tag:raw is:mine --depth 0 -o csv", "each asset, as its files are now"),
+    ),
     "open": (("coexplorer open 6b2be3dc", "open its page in the browser"),),
     "edit": (
         ("coexplorer edit 6b2be3dc --add-tag atlas --meta 'subject id=655019'", "change one"),
@@ -119,6 +123,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer transfer --query 'tag:raw' --to 's3://archive/{id}' --wait", "a folder each"),
     ),
     "sync": (("coexplorer sync", "read all assets again"),),
+    "cache": (
+        ("coexplorer cache", "how much is kept here, and of which assets"),
+        ("coexplorer cache 6b2be3dc --clear", "forget the files of one"),
+    ),
     "log": (
         ("coexplorer log -n 5", "the last five changes"),
         ("coexplorer log 12", "what happened to each asset of change 12"),

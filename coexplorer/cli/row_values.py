@@ -6,6 +6,7 @@ Those of an asset are with its keys: `coexplorer.cli.asset_keys`. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from coexplorer.computations import AttachedAsset, Capsule, Computation
     from coexplorer.fields import Fields
     from coexplorer.library.entries import Entry
+    from coexplorer.library.folder_sizes import FolderSize
     from coexplorer.library.plans import PlanItem
     from coexplorer.library.results import EditResult, SyncReport
     from coexplorer.library.runs import ResultsSize
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         Share,
         Stats,
     )
+    from coexplorer.remote_files import CacheUse
     from coexplorer.sharing.roles import Sharing
 
 
@@ -81,6 +84,27 @@ def file_values(asset_id: AssetId, entry: FileEntry) -> Values:
         "is_folder": entry.is_folder,
         "size": None if entry.is_folder else entry.size_bytes,
         "asset_id": asset_id,
+    }
+
+
+def folder_values(asset_id: AssetId, folder: FolderSize) -> Values:
+    """Return a folder of an asset, with what is below it."""
+    return {
+        "path": folder.path,
+        "size": folder.size_bytes,
+        "files": folder.files,
+        "unknown": folder.unknown,
+        "asset_id": asset_id,
+    }
+
+
+def cache_values(folder: Path, use: CacheUse, kept: Sequence[tuple[AssetId, str, int]]) -> Values:
+    """Return what is kept of files: all of it, and id, name and size of each asset."""
+    return {
+        "folder": str(folder),
+        "used": use.used_bytes,
+        "most": use.most_bytes,
+        "assets": [{"id": each, "name": name, "size": size} for each, name, size in kept],
     }
 
 

@@ -91,6 +91,31 @@ FILE = RowKind(
 )
 
 
+FOLDER = RowKind(
+    "folder",
+    ("du",),
+    (
+        Key("path", Holds.TEXT, "The folder in the asset; empty: all of the asset."),
+        Key("size", Holds.BYTES, "Of all files in it and below it."),
+        Key("files", Holds.NUMBER, "How many these are."),
+        Key("unknown", Holds.NUMBER, "How many of them don't say their size, and count as 0."),
+        Key("asset_id", Holds.TEXT, "The asset that it is in."),
+    ),
+)
+
+
+CACHE = RowKind(
+    "cache",
+    ("cache",),
+    (
+        Key("folder", Holds.TEXT, "Where it is."),
+        Key("used", Holds.BYTES, "What it takes on the disk."),
+        Key("most", Holds.BYTES, "What it may take."),
+        Key("assets", Holds.OBJECTS, "What is kept of each asset: id, name, size.", detail=True),
+    ),
+)
+
+
 TAG = RowKind(
     "tag",
     ("tags",),
@@ -441,6 +466,8 @@ KINDS = (
     ASSET,
     METADATA_FIELD,
     FILE,
+    FOLDER,
+    CACHE,
     TAG,
     PLAN,
     OUTCOME,

@@ -19,6 +19,7 @@ from coexplorer.errors import FileTrouble, explain_os
 from coexplorer.library.drafts import list_drafts
 from coexplorer.library.inspection import inspect_journal
 from coexplorer.library.left_texts import Author, list_left
+from coexplorer.remote_files.cache import FREE_SHARE, BlockCache
 from coexplorer.text import plural, size_text
 
 LOOK_S: Final = 8.0
@@ -159,6 +160,22 @@ def look_at_disk(paths: Paths) -> Iterator[Finding]:
         yield Finding("disk", state, told, "free some disk space")
     else:
         yield pass_check("disk", told)
+
+
+def look_at_cache(settings: Settings) -> Iterator[Finding]:
+    """See how much is kept of the files of assets, and whether more could be."""
+    folder, most = settings.paths.file_cache_dir, settings.file_cache_bytes
+    if not most:
+        yield skip_check("cache", "cache_size is 0, so nothing of files is kept")
+        return
+    used = BlockCache(folder, most).measure().used_bytes
+    told = f"{size_text(used)} of at most {size_text(most)} of files are kept in {folder}"
+    disk = os.statvfs(_find_existing(folder))
+    if disk.f_bavail < FREE_SHARE * disk.f_blocks:
+        full = f"{told}; no more are, as the disk is more than {1 - FREE_SHARE:.0%} full"
+        yield Finding("cache", CheckState.WARNING, full, "free some disk space")
+    else:
+        yield pass_check("cache", told)
 
 
 def _list_files(chosen: Path | None, folder: Path) -> list[Path]:

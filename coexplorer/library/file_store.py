@@ -103,6 +103,15 @@ class FileStore:
         """Return what is kept on the disk."""
         return await anyio.to_thread.run_sync(self._files.cache.measure, abandon_on_cancel=True)
 
+    async def measure_assets(self, asset_ids: Sequence[AssetId]) -> dict[AssetId, int]:
+        """Return how many bytes of the disk each asset takes, the largest first; others not."""
+        ids = {name_place(self._platform, each): each for each in asset_ids}
+        sizes = await anyio.to_thread.run_sync(
+            self._files.cache.measure_places, ids, abandon_on_cancel=True
+        )
+        order = sorted(sizes, key=lambda place: -sizes[place])
+        return {ids[place]: sizes[place] for place in order}
+
     async def clear(self) -> int:
         """Remove all that is kept; return how many bytes that frees.
 

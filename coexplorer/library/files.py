@@ -167,6 +167,14 @@ class Files:
         """Return what is kept of all files, of all platforms, on this disk."""
         return await self._store.measure()
 
+    async def measure_assets(self, asset_ids: Sequence[AssetId]) -> dict[AssetId, int]:
+        """Return how many bytes are kept of each asset that something is kept of."""
+        return await self._store.measure_assets(asset_ids)
+
+    async def forget(self, asset_ids: Sequence[AssetId]) -> None:
+        """Remove what is kept of the files of assets."""
+        await self._forget(asset_ids)
+
     async def clear_cache(self) -> int:
         """Remove all of it; return how many bytes of the disk that frees.
 

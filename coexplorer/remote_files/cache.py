@@ -341,6 +341,14 @@ class BlockCache:
         sizes = [used for _, _, used in _list_files(self.folder)]
         return CacheUse(sum(sizes), self.most_bytes, len(sizes))
 
+    def measure_places(self, places: Iterable[str]) -> dict[str, int]:
+        """Return what is kept of those of some places of which something is."""
+        sizes: dict[str, int] = {}
+        for _, path, used in _list_files(self.folder):
+            sizes[path.parent.name] = sizes.get(path.parent.name, 0) + used
+        found = ((place, sizes.get(name_folder(place), 0)) for place in places)
+        return {place: used for place, used in found if used}
+
     # The room that it takes.
 
     def _make_room(self, lock: int, need: int) -> bool:
