@@ -278,7 +278,7 @@ async def _find_unsent(library: Library, ids: Sequence[AssetId]) -> list[str]:
             told.append(
                 f"an earlier text of {entry.asset_name} is not sent, and not in the editor:"
                 f" coexplorer log -o json shows it (entry {entry.id}), coexplorer retry {entry.id}"
-                " sends it; what you change now replaces it"
+                " sends it; if you change the same field now, that replaces it"
             )
     if len(waiting) > _NAMED:
         told.append(f"and {len(waiting) - _NAMED:,} more have changes that wait: coexplorer log")

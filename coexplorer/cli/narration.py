@@ -104,7 +104,8 @@ def hint_of(error: CoexplorerError) -> str:
     """Return what to do about an error in commands (pure)."""
     if isinstance(error, EditConflict):
         number = error.entry or "ENTRY"
-        return f"edit it again to have yours anyway, or give yours up: coexplorer discard {number}"
+        again = "edit it again to have yours anyway (the log has it)"
+        return f"{again}, or give yours up: coexplorer discard {number}"
     return error.hint
 
 

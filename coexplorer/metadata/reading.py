@@ -112,7 +112,7 @@ def read_value(field: MetadataField | None, text: str, before: object = None) ->
 
 
 def _read_like(before: Sequence[object], text: str) -> object:
-    """Read several values of a key of which nothing is known but what was there."""
+    """Read several values where there were several; no schema says more of the key."""
     items = split_items(text)
     if not items:
         raise MetadataMistake("must be text, and can't be empty")
