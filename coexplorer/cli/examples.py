@@ -16,6 +16,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer show tag:raw -o json", "everything about many, for a script"),
     ),
     "files": (
+        ("coexplorer files 6b2be3dc --tree", "all of them, with the size of each folder"),
         ("coexplorer files 6b2be3dc behavior --recursive", "all files below a folder"),
         ("coexplorer ls tag:raw -o ids | coexplorer files - -o csv", "those of many assets"),
     ),
@@ -36,7 +37,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "du": (
         ("coexplorer du 6b2be3dc", "which folders are large"),
-        ("coexplorer du tag:raw is:mine --depth 0 -o csv", "each asset, as its files are now"),
+        ("coexplorer du type:result is:mine --depth 0 -o csv", "each asset, as its files are now"),
     ),
     "open": (("coexplorer open 6b2be3dc", "open its page in the browser"),),
     "edit": (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ import click
 from coexplorer.cli.completion import complete_paths
 from coexplorer.cli.each_asset import OF_ONE, Trouble, for_each
 from coexplorer.cli.exits import leave
-from coexplorer.cli.format import size_text
-from coexplorer.cli.narration import Progress, warn
+from coexplorer.cli.format import plural, size_text
+from coexplorer.cli.narration import Progress, note, warn
 from coexplorer.cli.output import (
     Format,
     format_options,
@@ -43,6 +44,14 @@ _Found = tuple[AssetId, FileEntry]
 @asset_argument
 @click.argument("path", default="", shell_complete=complete_paths)
 @click.option("--recursive", is_flag=True, help="Include everything below.")
+@click.option("--tree", is_flag=True, help="Draw everything below, with the size of each folder.")
+@click.option(
+    "-0",
+    "--null",
+    "is_null",
+    is_flag=True,
+    help="Print exact paths of files alone, each ended by a NUL, for xargs -0.",
+)
 @format_options(FILE, columns=True)
 @pass_invocation
 def files_command(
@@ -51,6 +60,8 @@ def files_command(
     path: str,
     *,
     recursive: bool,
+    tree: bool,
+    is_null: bool,
     columns: tuple[str, ...],
     style: Format,
 ) -> None:
@@ -58,6 +69,10 @@ def files_command(
 
     If ASSET is -, of all assets in the list on standard input.
     """
+    if (tree or is_null) and (columns or style is not Format.TABLE):
+        raise click.UsageError("--tree and -0 are formats of their own: leave -o and --columns out")
+    if tree and is_null:
+        raise click.UsageError("give --tree or -0, not both")
     targets = read_targets((asset,), None)
 
     found: list[_Found] = []
@@ -65,8 +80,8 @@ def files_command(
     async def work(library: Library) -> int:
         async def one(asset_id: AssetId, trouble: Trouble) -> bool:
             before = len(found)
-            if not recursive:
-                entries = await library.files.list_folder(asset_id, path, trouble=trouble.note)
+            if not (recursive or tree):
+                entries = await library.files.list_path(asset_id, path, trouble=trouble.note)
                 found.extend((asset_id, entry) for entry in entries)
             else:
                 walk = library.files.walk(asset_id, path, trouble=trouble.note)
@@ -78,17 +93,55 @@ def files_command(
         return await for_each(ids, one)
 
     code = invocation.run(work)
-    if style is Format.TABLE and not columns:
-        several = asset == "-"
-        head = [Column("PATH", flexible=True), Column("SIZE", right=True)]
-        rows = [_build_row(*each) for each in found]
-        if several:
-            head = [Column("ASSET"), *head]
-            rows = [(asset_id[:8], *row) for (asset_id, _), row in zip(found, rows, strict=True)]
-        print_table(head, rows)
+    if is_null:
+        _print_null(entry for _, entry in found)
+    elif tree:
+        _print_trees(found, path, several=asset == "-")
+    elif style is Format.TABLE and not columns:
+        _print_list(found, several=asset == "-")
     else:
         print_rows(FILE, (file_values(*each) for each in found), style, columns)
     leave(code)
+
+
+def _print_null(entries: Iterable[FileEntry]) -> None:
+    paths = (entry.path for entry in entries if not entry.is_folder)
+    content = b"".join(each.encode("utf-8", "surrogatepass") + b"\0" for each in paths)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _print_list(found: Sequence[_Found], *, several: bool) -> None:
+    head = [Column("PATH", flexible=True), Column("SIZE", right=True)]
+    rows = [_build_row(*each) for each in found]
+    if several:
+        head = [Column("ASSET"), *head]
+        rows = [(asset_id[:8], *row) for (asset_id, _), row in zip(found, rows, strict=True)]
+    print_table(head, rows)
+    files = [entry for _, entry in found if not entry.is_folder]
+    folders = len(found) - len(files)
+    size = size_text(sum(entry.size_bytes or 0 for entry in files))
+    note(f"{plural(len(files), 'file')}, {size}; {plural(folders, 'folder')}")
+
+
+def _print_trees(found: Sequence[_Found], top: str, *, several: bool) -> None:
+    from coexplorer.cli.file_tree import draw_tree
+    from coexplorer.library.folder_sizes import FolderSizes
+
+    of_assets: dict[AssetId, list[FileEntry]] = {}
+    for asset_id, entry in found:
+        of_assets.setdefault(asset_id, []).append(entry)
+    head = [Column("SIZE", right=True), Column("FILES", right=True)]
+    rows: list[tuple[str, ...]] = []
+    for asset_id, entries in of_assets.items():
+        sizes = FolderSizes(top, depth=None)
+        for entry in entries:
+            sizes.add(entry)
+        drawn = draw_tree(entries, sizes.list_all(), top)
+        rows += [(asset_id[:8], *row) for row in drawn] if several else drawn
+    head = [Column("ASSET"), *head] if several else head
+    print_table([*head, Column("NAME", flexible=True)], rows)
 
 
 def _build_row(_: AssetId, entry: FileEntry) -> tuple[str, ...]:
@@ -113,12 +166,12 @@ class _Ordered(click.Option):
     def _noting(
         self, process: Callable[[str, Any], None], ctx: click.Context
     ) -> Callable[[str, Any], None]:
-        def note(value: str, state: Any) -> None:
+        def keep(value: str, state: Any) -> None:
             order: list[tuple[str, str]] = ctx.meta.setdefault(_ORDER, [])
             order.append((self.name or "", value))
             process(value, state)
 
-        return note
+        return keep
 
 
 @click.command("get")

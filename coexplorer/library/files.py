@@ -116,6 +116,34 @@ class Files:
             tell(error, trouble)
         return folder.entries
 
+    async def list_path(
+        self, asset_id: AssetId, path: str, *, trouble: OnTrouble | None = None
+    ) -> tuple[FileEntry, ...]:
+        """List one folder, or the file of this path alone.
+
+        Args:
+            asset_id: The asset.
+            path: The folder or file.
+            trouble: See `list_folder`.
+
+        Raises:
+            NotFound: There is neither; it names what is nearly called so.
+        """
+        try:
+            return await self.list_folder(asset_id, path, trouble=trouble)
+        except NotFound as missing:
+            path = path.strip("/")
+            if not path:
+                raise
+            try:
+                folder = await self._list(asset_id, path.rpartition("/")[0])
+            except NotFound:
+                raise missing from None
+            entry = folder.find_file(path)
+            if entry is None:
+                raise build_missing(path, folder, what="file or folder") from None
+            return (entry,)
+
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
         source = await self._find_source(asset_id)
         try:

@@ -30,10 +30,10 @@ class FolderSizes:
 
     Args:
         top: The folder that is looked at; empty: the root.
-        depth: So many levels below it are told apart.
+        depth: So many levels below it are told apart; None: all.
     """
 
-    def __init__(self, top: str = "", depth: int = 1) -> None:
+    def __init__(self, top: str = "", depth: int | None = 1) -> None:
         self._top = top.strip("/")
         self._depth = depth
         self._folders = {self._top: FolderSize(self._top)}
@@ -48,7 +48,8 @@ class FolderSizes:
         start = len(self._top) + 1 if self._top else 0
         parts = entry.path[start:].split("/")
         inside = parts if entry.is_folder else parts[:-1]
-        for count in range(min(len(inside), self._depth) + 1):
+        deepest = len(inside) if self._depth is None else min(len(inside), self._depth)
+        for count in range(deepest + 1):
             folder = self._find(parts[:count])
             if not entry.is_folder:
                 folder.files += 1

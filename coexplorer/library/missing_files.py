@@ -17,12 +17,13 @@ _LIKE: Final = 0.75
 """So much alike names have to be: many differ in a number alone, or end alike."""
 
 
-def build_missing(path: str, folder: Folder) -> NotFound | Refused:
+def build_missing(path: str, folder: Folder, *, what: str = "file") -> NotFound | Refused:
     """Return the error for a file that is not there.
 
     Args:
         path: What was asked for.
         folder: What is in the folder where it should be.
+        what: What was looked for.
     """
     if any(entry.is_folder and path in (entry.path, entry.wire_path) for entry in folder.entries):
         return Refused(
@@ -32,13 +33,13 @@ def build_missing(path: str, folder: Folder) -> NotFound | Refused:
     parent = path.rpartition("/")[0]
     if not folder.entries:
         where = f"there is nothing in {parent}" if parent else "it has no files at all"
-        return NotFound(f"this asset has no file {path}: {where}")
+        return NotFound(f"this asset has no {what} {path}: {where}")
     hint = "list its folder to see what is there"
     if any(sign in path for sign in "*?["):
         hint = "to download what fits a pattern: coexplorer get --include"
     elif near := _find_near(path, folder.entries):
         hint = f"did you mean {' or '.join(near)}?"
-    return NotFound(f"this asset has no file {path}", hint=hint)
+    return NotFound(f"this asset has no {what} {path}", hint=hint)
 
 
 def _find_near(path: str, entries: tuple[FileEntry, ...]) -> list[str]:

@@ -320,3 +320,40 @@ def test_get_brings_a_file_and_a_folder_of_one_name(program: Program, tmp_path: 
     assert [each.name for each in (tmp_path / "folder").iterdir()] == ["a~"]
     program.ok("get", nasty, "a/inside.txt", "--to", str(tmp_path / "file"))
     assert (tmp_path / "file" / "inside.txt").is_file()
+
+
+def test_files_draws_a_tree_with_the_size_of_each_folder(program: Program, asset: str) -> None:
+    rows = [line.split(maxsplit=2) for line in program.ok("files", asset, "--tree").lines[1:]]
+    assert [row[-1].replace("│", " ").split()[-1] for row in rows] == [
+        ".",
+        "deep/",
+        "er/",
+        "c.txt",
+        "b.bin",
+        "a.txt",
+    ]
+    below = program.ok("files", asset, "deep", "--tree").lines[1:]
+    assert below[0].split() == ["1.0", "MB", "2", "deep/"]
+    assert below[-1].endswith("└── b.bin")
+
+
+def test_files_lists_a_file_and_guesses_what_is_meant(program: Program, asset: str) -> None:
+    assert program.ok("files", asset, "deep/b.bin", "-o", "tsv").lines[1].startswith("deep/b.bin\t")
+    done = program("files", asset, "deap")
+    assert done.code == 4
+    assert "did you mean deep/?" in done.err
+    assert "has no folder none" in program("files", asset, "none/x").err
+
+
+def test_files_prints_exact_paths_for_xargs(program: Program) -> None:
+    nasty = f"{RAW[:-2]}{build_code('nasty', 0):02x}"
+    store = program.server.store
+    store.insert([replace(store.get(DERIVED), id=nasty, name="nasty")])
+    paths = program.ok("files", nasty, "--recursive", "-0").out.split("\0")
+    assert {"two\nlines.txt", "escape\x1b[2J.csv", "a", "a/inside.txt"} <= set(paths)
+    assert "a.b" not in paths
+    assert program.ok("cat", nasty, "--", *paths[:-1]).out
+    shown = program.ok("files", nasty).out
+    assert "escape\\x1b[2J.csv" in shown
+    assert "\x1b" not in shown
+    assert program("files", nasty, "-0", "-o", "csv").code == 2
