@@ -173,6 +173,26 @@ async def log(app: Running) -> None:
     await app.until_shown("▾")
 
 
+async def open_files(app: Running) -> None:
+    """The files of an asset, and the structure of one."""
+    await find(app, "ecephys_729875_2026-03-05_14-23-38 tag:raw")
+    await app.press("f")
+    await open_file(app, "ecephys")
+    await open_file(app, "session.nwb")
+    await app.until_shown("HDF5")
+    await app.press("tab", "j", "j", "j")
+
+
+async def open_file(app: Running, name: str) -> None:
+    """Open a file or folder by its name."""
+    await app.until_shown(name)
+    await app.press("/", "ctrl+u")
+    await app.type(name)
+    await app.press("enter")
+    await app.until(lambda: not app.app.typing, "the question gone")
+    await app.press("escape", "enter")
+
+
 async def show_help(app: Running) -> None:
     """All keys, and why some can't be used."""
     await app.press("?")
@@ -193,6 +213,7 @@ SCENES = {
     "plan": Scene(plan),
     "conflict": Scene(conflict),
     "log": Scene(log),
+    "files": Scene(open_files),
     "help": Scene(show_help),
     "light": Scene(browse, theme="textual-light"),
     "80x24": Scene(small, SMALL),

@@ -84,7 +84,7 @@ def _find_library_fault(*, load: bool) -> str:
 @cache
 def _build_command(*, with_library: bool) -> str:
     """Return the one command that installs what is missing."""
-    library = f"{_find_installer()} {shlex.quote(_find_requirement())}"
+    library = f"{find_installer()} {shlex.quote(_find_requirement())}"
     manager = next((name for name in PACKAGES if shutil.which(name)), "")
     if not manager:
         system = "FUSE 3 with its headers, pkg-config, gcc and Python's headers from your system"
@@ -98,7 +98,7 @@ def _as_root(command: str) -> str:
     return command if os.geteuid() == 0 else f"sudo {command}"
 
 
-def _find_installer() -> str:
+def find_installer() -> str:
     """Return what adds a package to the environment that this program runs in."""
     prefix = Path(sys.prefix)
     if (prefix / "pipx_metadata.json").exists():

@@ -39,7 +39,6 @@ from coexplorer.models import AssetId, FileEntry, Folder
 if TYPE_CHECKING:  # most starts of the program read no file
     from anyio.abc import TaskGroup
 
-    from coexplorer.library.file_places import FilePlaces
     from coexplorer.library.file_sources import FileSource
     from coexplorer.library.file_store import FileStore
     from coexplorer.remote_files import CacheUse, FileReader
@@ -72,7 +71,6 @@ class Files:
         self._context = context
         self._tasks = tasks
         self._made: FileStore | None = None
-        self._places: FilePlaces | None = None
         context.forget_files = self._forget
 
     @property
@@ -101,7 +99,7 @@ class Files:
         *,
         trouble: OnTrouble | None = None,
     ) -> tuple[FileEntry, ...]:
-        """List one folder of an asset's files.
+        """List one folder of an internal asset's files.
 
         Args:
             asset_id: The asset.
@@ -146,46 +144,17 @@ class Files:
 
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
         source = await self._find_source(asset_id)
-        try:
-            if source.is_bucket:
-                return await self._store.list_folder(source, path)
-            async with self._explaining(asset_id, path):
-                return await self._store.list_folder(source, path)
-        except ApiError as error:
-            source = await self._find_other_source(asset_id, source, error)
-        return await self._store.list_folder(source, path)
-
-    async def _find_other_source(
-        self, asset_id: AssetId, source: FileSource, error: ApiError
-    ) -> FileSource:
-        """Say where files are that are not where they were thought to be.
-
-        Raises:
-            ApiError: There is nowhere else, or the asset itself is gone.
-        """
-        if source.is_bucket:
-            try:
-                await self._context.fetch(asset_id)
-            except (NotFound, Forbidden) as gone:
-                raise gone from error
-            except ApiError:
-                raise error from None
-        other = await self._find_source(asset_id)
-        if other.build_key("") == source.build_key("") or not (source.is_bucket or other.is_bucket):
-            raise error
-        return other
+        async with self._explaining(asset_id, path):
+            return await self._store.list_folder(source, path)
 
     async def _find_source(self, asset_id: AssetId) -> FileSource:
-        """Say where the files of an asset are."""
-        if self._places is None:
-            from coexplorer.library.file_places import FilePlaces  # noqa: PLC0415 # see above
+        """Say where the files of an asset are; another kind of place is chosen here."""
+        from coexplorer.library.file_sources import PlatformSource  # noqa: PLC0415 # see above
 
-            self._places = FilePlaces(self._context)
-        return await self._places.find(asset_id)
+        known = await self._context.known(asset_id)
+        return PlatformSource(self._context, asset_id, None if known is None else known.asset)
 
-    async def open(
-        self, asset_id: AssetId, path: str, *, entry: FileEntry | None = None
-    ) -> FileReader:
+    async def open(self, asset_id: AssetId, path: str) -> FileReader:
         """Open a file for reading any part of it; close it afterwards.
 
             async with await library.files.open(asset_id, path) as file:
@@ -196,7 +165,6 @@ class Files:
         Args:
             asset_id: The asset.
             path: The file.
-            entry: It, as it was just listed; None: its folder is listed.
 
         Raises:
             NotFound: There is no such file.
@@ -206,14 +174,11 @@ class Files:
         if await self._context.known(asset_id) is None:
             await self._context.fetch(asset_id)  # what is not known of is not kept either
         path = path.strip("/")
+        folder = await self._list(asset_id, path.rpartition("/")[0])
+        entry = folder.find_file(path)
         if entry is None:
-            folder = await self._list(asset_id, path.rpartition("/")[0])
-            entry = folder.find_file(path)
-            if entry is None:
-                raise build_missing(path, folder)
+            raise build_missing(path, folder)
         source = await self._find_source(asset_id)
-        if source.is_bucket:
-            return await self._store.open(source, entry)
         async with self._explaining(asset_id):
             return await self._store.open(source, entry)
 
@@ -224,10 +189,7 @@ class Files:
             known = await self._context.known(asset_id)
             unsaid = known is None or known.asset.files != 0  # some say null of what is empty
         place = repr(path[:80]) if path.strip("/") else "its main folder"
-        source = await self._find_source(asset_id)
-        who = "the bucket" if source.is_bucket else "the platform"
-        gaps = _name_gaps(folder, place, unsaid)
-        return [BadReply(f"{who} {text}", hint=TELL_OWNER) for text in gaps]
+        return [BadReply(text, hint=TELL_OWNER) for text in _name_gaps(folder, place, unsaid)]
 
     async def measure_cache(self) -> CacheUse:
         """Return what is kept of all files, of all platforms, on this disk."""
@@ -481,8 +443,11 @@ class Files:
         Raises:
             Conflict: The part is of other content than the rest would be.
         """
-        source = await self._find_source(asset_id)
+        client = await self._context.client()
         done, etag = await anyio.to_thread.run_sync(part_files.resume_at, part, entry.size_bytes)
+
+        async def fetch_url() -> str:
+            return (await client.file_urls(asset_id, entry.wire_path)).download_url
 
         # One byte more than was announced shows that there is more, and no disk is filled with it.
         most = None if entry.size_bytes is None else entry.size_bytes + 1
@@ -492,7 +457,7 @@ class Files:
         told = done
         async with (
             await anyio.open_file(part, "ab") as file,
-            source.open_download(entry, start=done, most=most, etag=etag) as download,
+            client.open_download(fetch_url, start=done, most=most, etag=etag) as download,
         ):
             if download.etag != etag:
                 # Before the first byte: no part is ever without the mark of its content.
@@ -551,14 +516,14 @@ class Files:
 
 
 def _name_gaps(folder: Folder, place: str, unsaid: bool) -> Iterator[str]:  # noqa: FBT001 # pure
-    """Say what a listing lacks, one sentence each, without its subject."""
+    """Say what a listing lacks, one sentence each."""
     if unsaid:
-        yield f"does not say what is in {place}"
+        yield f"the platform does not say what is in {place}"
     if folder.has_more:
-        yield f"says that there is more in {place}, but not how to ask for it"
+        yield f"the platform says that there is more in {place}, but not how to ask for it"
     if folder.unnamed:
         entries = "1 entry" if folder.unnamed == 1 else f"{folder.unnamed:,} entries"
-        yield f"lists {entries} in {place} without a name"
+        yield f"the platform lists {entries} in {place} without a name"
     if folder.elsewhere:
         rest = f" and {len(folder.elsewhere) - 1:,} more" if len(folder.elsewhere) > 1 else ""
-        yield f"lists {folder.elsewhere[0][:80]!r}{rest} in {place}, where it is not"
+        yield f"the platform lists {folder.elsewhere[0][:80]!r}{rest} in {place}, where it is not"

@@ -1,13 +1,11 @@
-"""Listings of folders: in memory, and of what never changes beside the blocks of its files."""
+"""Listings of folders, kept like the content of files: in memory, and beside their blocks."""
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections import OrderedDict
 from typing import Final
 
-import anyio
 import anyio.to_thread
 import msgspec
 
@@ -22,7 +20,7 @@ _SUFFIX: Final = "folder"
 
 
 class FolderCache:
-    """Keeps listings: those that don't change on the disk, too.
+    """Keeps listings that don't change.
 
     Args:
         cache: Where they are kept on the disk.
@@ -31,13 +29,10 @@ class FolderCache:
     def __init__(self, cache: BlockCache) -> None:
         self._cache = cache
         self._folders: OrderedDict[CacheKey, Folder] = OrderedDict()
-        self._until: dict[CacheKey, float] = {}
         self._entries = 0
 
     def peek(self, key: CacheKey) -> Folder | None:
-        """Return a listing that is in memory, and still holds."""
-        if self._until.get(key, math.inf) <= anyio.current_time():
-            self._drop(key)
+        """Return a listing that is in memory."""
         folder = self._folders.get(key)
         if folder is not None:
             self._folders.move_to_end(key)
@@ -58,11 +53,6 @@ class FolderCache:
         self._remember(key, folder)
         await anyio.to_thread.run_sync(self._write, key, folder)
 
-    def hold(self, key: CacheKey, folder: Folder, seconds: float) -> None:
-        """Keep a listing in memory for so long."""
-        self._remember(key, folder)
-        self._until[key] = anyio.current_time() + seconds
-
     async def forget(self, key: CacheKey) -> None:
         """Forget a listing."""
         self._drop(key)
@@ -71,7 +61,6 @@ class FolderCache:
     def clear(self) -> None:
         """Forget all listings in memory."""
         self._folders.clear()
-        self._until.clear()
         self._entries = 0
 
     def forget_place(self, place: str) -> None:
@@ -81,7 +70,6 @@ class FolderCache:
 
     def _drop(self, key: CacheKey) -> None:
         former = self._folders.pop(key, None)
-        self._until.pop(key, None)
         self._entries -= 0 if former is None else len(former.entries)
 
     def _remember(self, key: CacheKey, folder: Folder) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 import anyio.abc
@@ -33,12 +33,26 @@ _MOST_ANSWER: Final = 8 * 1024 * 1024
 _ASKS: Final = struct.Struct("<cQI")
 _LENGTH: Final = struct.Struct("<I")
 
-NEEDS: Final[Mapping[FileKind, tuple[str, str]]] = {
-    FileKind.HDF5: ("h5py", "HDF5 files"),
-    FileKind.PARQUET: ("pyarrow", "Parquet files"),
-    FileKind.PICTURE: ("PIL", "pictures"),
+
+class Needed(NamedTuple):
+    """What reads a kind of file.
+
+    Attributes:
+        module: What is imported.
+        package: What is installed; all of them are the extra ``preview``.
+        files: What such files are called.
+    """
+
+    module: str
+    package: str
+    files: str
+
+
+NEEDS: Final[Mapping[FileKind, Needed]] = {
+    FileKind.HDF5: Needed("h5py", "h5py", "HDF5 files"),
+    FileKind.PARQUET: Needed("pyarrow", "pyarrow", "Parquet files"),
+    FileKind.PICTURE: Needed("PIL", "pillow", "pictures"),
 }
-"""The package that reads a kind of file, and what such files are called."""
 
 _SECRETS: Final = ("TOKEN", "SECRET", "KEY", "PASS", "COEXPLORER", "CODEOCEAN", "AWS_")
 
@@ -63,9 +77,9 @@ async def look_inside(kind: FileKind, size: int, read: Read) -> TreePreview | Pi
         size: Of the file, in bytes.
         read: Reads bytes of it; what it raises comes out here.
     """
-    package, what = NEEDS[kind]
-    if find_spec(package) is None:
-        return f"to look into {what}, install the extra preview: pip install 'coexplorer[preview]'"
+    needed = NEEDS[kind]
+    if find_spec(needed.module) is None:
+        return f"to look into {needed.files}, install {needed.package}: {_tell_install(needed)}"
     command = [sys.executable, "-P", "-m", "coexplorer.previews.reading", kind.value, str(size)]
     async with await anyio.open_process(
         command, stderr=subprocess.DEVNULL, env=_build_environment(os.environ)
@@ -77,6 +91,12 @@ async def look_inside(kind: FileKind, size: int, read: Read) -> TreePreview | Pi
                 # Not `process.kill()`: that would take the exit code from those who wait for it.
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGKILL)
+
+
+def _tell_install(needed: Needed) -> str:
+    from coexplorer.config.fuse import find_installer  # noqa: PLC0415  seldom needed
+
+    return f"{find_installer()} {needed.package}"
 
 
 def _build_environment(env: Mapping[str, str]) -> dict[str, str]:
@@ -120,7 +140,7 @@ async def _serve(
 def _tell_crash(kind: FileKind, code: int | None) -> str:
     if code is not None and -code in (signal.SIGXCPU, signal.SIGKILL):
         return f"it takes too long to read this as {kind}"
-    return f"damaged: what reads {NEEDS[kind][1]} crashed over it"
+    return f"damaged: what reads {NEEDS[kind].files} crashed over it"
 
 
 class _Exact:

@@ -221,13 +221,35 @@ class CoexplorerApp(TerminalApp[int], inherit_bindings=False):
             edited = await self._editor.run(path, before)
         if not path.exists():
             self.memory.save_text(before, edited.text or text)
+        # What was written is a draft; nothing is asked of somebody who is gone.
+        self._come_back()
+        return edited
+
+    async def run_pager(self, content: bytes, ending: str) -> str:
+        """Show a copy of a file in $PAGER; all else goes on meanwhile, unseen.
+
+        Args:
+            content: What is in it.
+            ending: What its name ends with: ``.json``.
+
+        Returns:
+            What went wrong, if anything did.
+
+        Raises:
+            OSError: The copy can't be written.
+        """
+        with external.keep_copy(content, ending) as path, self.suspend(), self.batch_update():
+            problem = await self._editor.show(path)
+        self._come_back()
+        return problem
+
+    def _come_back(self) -> None:
+        """Show the app again after another program had the terminal, unless it is to end."""
         if self.ended_by is not None:
-            # What was written is a draft; nothing is asked of somebody who is gone.
             self.exit()
             raise asyncio.CancelledError
         self.repaint()
         self.note_focus()
-        return edited
 
     def end_by(self, number: int) -> None:
         """Leave because of a signal, after the editor that has the terminal."""

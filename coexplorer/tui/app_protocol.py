@@ -73,6 +73,9 @@ class AppProtocol(Protocol):
     def show_sign_in(self, error: NotSignedIn | None) -> None:
         """Ask for a token now."""
 
+    async def run_pager(self, content: bytes, ending: str) -> str:
+        """Show a copy of a file in $PAGER; return what went wrong, if anything did."""
+
     def repaint(self) -> None:
         """Send the whole screen again."""
 

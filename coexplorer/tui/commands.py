@@ -27,6 +27,7 @@ class Scope(StrEnum):
     CONFLICT = "conflict"
     PLAN = "plan"
     TAGS = "tags"
+    FILES = "files"
     FORM = "form"
 
 
@@ -45,6 +46,7 @@ class Group(StrEnum):
     LOG = "In the log"
     CONFLICT = "In a conflict"
     PLAN = "In a plan"
+    FILES = "In the files"
 
 
 class Danger(StrEnum):

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -82,8 +82,21 @@ class EditorProcess:
         problem = f"the editor ended with code {code}" if code else ""
         return _read_back(path, before, problem=problem, is_killed=code < 0)
 
-    async def _wait(self, path: Path) -> int:
-        command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    async def show(self, path: Path) -> str:
+        """Show a file in $PAGER, else in less; return what went wrong, if anything did."""
+        self.is_open = True
+        try:
+            await self._wait(path, os.environ.get("PAGER") or "less")
+        except (OSError, ValueError) as error:
+            what = getattr(error, "filename", None) or "its command"
+            return f"the pager could not be run ({what}: {_explain(error)}): set $PAGER"
+        finally:
+            self.is_open = False
+        return ""
+
+    async def _wait(self, path: Path, program: str = "") -> int:
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        command = shlex.split(program or editor)
         # Ctrl-C is the editor's: the terminal sends it to all who share it.
         before = signal.signal(signal.SIGINT, _leave_it_to_the_editor)
         try:
@@ -134,6 +147,28 @@ def keep_text(text: str) -> Path:
         hint = "or set TMPDIR to another folder"
         raise FileTrouble.of("a file for the text", "written", error, hint=hint) from None
     return Path(name)
+
+
+def find_folder(typed: str) -> Path:
+    """Return the folder that somebody means: from here on, or from their home (``~``)."""
+    return Path(os.path.abspath(os.path.expanduser(typed)))  # noqa: PTH100, PTH111  ~ of no user
+
+
+@contextlib.contextmanager
+def keep_copy(content: bytes, name: str) -> Iterator[Path]:
+    """Write a private file, to be looked at, and delete it afterwards.
+
+    Args:
+        content: What is in it.
+        name: What it ends with, as programs go by that: ``.json``.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    with tempfile.TemporaryDirectory(prefix="coexplorer-") as folder:  # 0700
+        path = Path(folder, f"file{name}")
+        path.write_bytes(content)
+        yield path
 
 
 def _explain(error: OSError | ValueError) -> str:

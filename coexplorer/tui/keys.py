@@ -11,7 +11,8 @@ from coexplorer.text import guess_word
 from coexplorer.tui.command_registry import BY_ID, COMMANDS
 from coexplorer.tui.commands import Command, Scope
 
-SHARED = dict.fromkeys((Scope.LOG, Scope.CONFLICT, Scope.PLAN, Scope.TAGS), Scope.FORM)
+_CLOSED_ALIKE = (Scope.LOG, Scope.CONFLICT, Scope.PLAN, Scope.TAGS, Scope.FILES)
+SHARED = dict.fromkeys(_CLOSED_ALIKE, Scope.FORM)
 """Scopes whose list of keys ends with another scope's."""
 
 _UNRELIABLE = ("ctrl+m", "ctrl+i", "ctrl+h", "ctrl+j", "ctrl+[", "ctrl+enter", "alt+enter")

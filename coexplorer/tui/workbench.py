@@ -27,6 +27,7 @@ from coexplorer.tui.widgets.view_strip import ViewStrip
 
 if TYPE_CHECKING:
     from coexplorer.tui.app_protocol import MainAppProtocol
+    from coexplorer.tui.getting import Getting
 
 TALL_ENOUGH = 30
 """Lines from which details are shown below the list by themselves."""
@@ -62,6 +63,7 @@ class Workbench(CommandScreen[None]):
         self.footer = Footer(id="footer")
         self.state = MainState(settings.views)
         self.feeds = Feeds(self)
+        self.getting: Getting | None = None
         self._said: set[str] = set()
 
     @property
