@@ -86,7 +86,7 @@ async def main():
             await library.changes.delete(AssetId(task.split()[1]))
         elif task.startswith("share "):
             shared = Change(sharing=SharingChange({"everyone": "viewer"}))
-            plan = await library.changes.plan([AssetId(task.split()[1])], shared, look=False)
+            plan = await library.changes.plan([AssetId(task.split()[1])], shared)
             await library.changes.apply(plan)
         else:
             record = await library.assets.record(AssetId(task))
