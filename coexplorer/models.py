@@ -399,6 +399,8 @@ class FileEntry(msgspec.Struct, frozen=True):
 
     Attributes:
         asked: The path as the platform has it, where no text can hold that; else empty.
+        modified: When it was last changed, in epoch seconds; None: nobody says so.
+        etag: The mark of its content, where the listing has it; else empty.
     """
 
     name: str
@@ -406,6 +408,8 @@ class FileEntry(msgspec.Struct, frozen=True):
     is_folder: bool
     size_bytes: int | None = None
     asked: str = ""
+    modified: float | None = None
+    etag: str = ""
 
     @property
     def wire_path(self) -> str:

@@ -82,8 +82,10 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the real home, configuration and tokens out of every test."""
     for name in list(os.environ):
-        if name.startswith(("XDG_", "CODEOCEAN_", "COEXPLORER_", "CO_")):
+        if name.startswith(("XDG_", "CODEOCEAN_", "COEXPLORER_", "CO_", "AWS_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")  # AWS itself is never asked
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

@@ -18,6 +18,7 @@ from coexplorer.api.creation import FindOthers, create_asset
 from coexplorer.api.download import Download, FetchUrl, FilePart, open_download
 from coexplorer.api.exchange import Carrier
 from coexplorer.api.limits import Bounds, Timeouts
+from coexplorer.api.other_storage import OtherStorage
 from coexplorer.api.paging import PageStart
 from coexplorer.api.retry import Patience
 from coexplorer.api.search import NOT_HERE, Search
@@ -99,6 +100,7 @@ class Client:
             carrier=carrier,
             reach=reach,
         )
+        self._carrier = carrier
         self._storage = Storage(
             self._transport.origin,
             self._transport.waits,
@@ -460,6 +462,20 @@ class Client:
             etag=etag,
             part=part,
         )
+
+    async def open_place(self, url: str) -> OtherStorage:
+        """Open the way to a storage that is not the platform's; it ends with this client's.
+
+        The token does not go there.
+
+        Args:
+            url: Where it is.
+
+        Raises:
+            ValueError: That is no address.
+        """
+        storage = OtherStorage(self._transport, url, concurrency=_PARTS, carrier=self._carrier)
+        return await self._stack.enter_async_context(storage)
 
     async def metadata_schema(self) -> tuple[MetadataField, ...]:
         """Fetch the deployment's custom metadata fields."""

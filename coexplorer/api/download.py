@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import anyio
 import msgspec
@@ -21,19 +21,26 @@ from coexplorer.api.failures import (
     FailureKind,
     parse_retry_after,
 )
-from coexplorer.api.masking import mask_addresses
-from coexplorer.api.storage import Storage, Stream
+from coexplorer.api.storage import SignedRequest, Storage, Stream
 from coexplorer.api.storage_failures import OF_THE_ADDRESS, build_stopped, classify_stored
 from coexplorer.api.transport import Transport
 from coexplorer.errors import ApiError, BadReply, Conflict
 
-FetchUrl = Callable[[], Awaitable[str]]
-"""Asks the platform for a signed address of the file."""
+FetchUrl = Callable[[], Awaitable[str | SignedRequest]]
+"""Asks the platform for a signed address of the file, or signs a request for it."""
+
+
+class Classify(Protocol):
+    """Turns what a storage says instead of sending something into a failure."""
+
+    def __call__(self, status: int, body: bytes, *, retry_after_s: float | None = None) -> Failure:
+        """See `coexplorer.api.storage_failures.classify_stored`."""
+        ...
 
 
 _LONGEST_NUMBER: Final = 19
 
-_ADDRESSES: Final = 1
+ADDRESSES: Final = 1
 """Addresses that are asked for anew, one after another, where the storage refuses them."""
 
 _END_S: Final = 0.5
@@ -108,6 +115,7 @@ class Download:
         most: int | None,
         etag: str,
         part: FilePart | None = None,
+        classify: Classify = classify_stored,
     ) -> None:
         self.position = start
         self.total_bytes: int | None = None if part is None else part.total_bytes
@@ -118,6 +126,7 @@ class Download:
         self._stop = stop
         self._most = most
         self._part = part
+        self._classify = classify
         self._limit_s = transport.timeouts.file_s if part is None else part.limit_s
         self._skip = 0
         self._is_exact = False
@@ -261,11 +270,11 @@ class Download:
             body = await self._read_refusal(stream)
             now = time.time() + self._transport.clock_offset_s
             told_s = parse_retry_after(stream.headers.get("Retry-After"), now=now)
-            failure = classify_stored(stream.status, body, retry_after_s=told_s or None)
+            failure = self._classify(stream.status, body, retry_after_s=told_s or None)
             if stream.status in OF_THE_ADDRESS:
                 # It has expired: another one is asked for, once.
                 self._refusals += 1
-                if self._refusals > _ADDRESSES:
+                if self._refusals > ADDRESSES:
                     failure = Failure(FailureKind.FINAL, failure.error)
             raise Failed(failure)
         try:
@@ -304,7 +313,7 @@ class Download:
             encoding = stream.headers.get("Content-Encoding", "")
             most = self._transport.bounds.error_bytes
             body = (await read_body(stream.chunks, encoding, most)).content
-            return mask_addresses(body, stream.addresses)
+            return stream.mask(body)
         return b""
 
     def _check_same(self, total_bytes: int | None, etag: str) -> None:
@@ -343,6 +352,7 @@ async def open_download(
     most: int | None = None,
     etag: str = "",
     part: FilePart | None = None,
+    classify: Classify = classify_stored,
 ) -> AsyncIterator[Download]:
     """Open a file's bytes from `start` up to, not including, `stop`.
 
@@ -355,6 +365,7 @@ async def open_download(
         most: Offset at which reading ends although there is more; None: to the end.
         etag: The mark of an earlier part, which the rest must belong to; empty if there is none.
         part: What is known of the file, where only a part of it is wanted.
+        classify: Says what a refusal means.
 
     Raises:
         Conflict: The content has changed since.
@@ -369,6 +380,7 @@ async def open_download(
         most=most,
         etag=etag,
         part=part,
+        classify=classify,
     )
     try:
         await download.start()

@@ -48,6 +48,11 @@ class Origin(msgspec.Struct, frozen=True):
             address = address.ipv4_mapped
         return address.is_loopback or address.is_unspecified
 
+    def is_below(self, other: Origin) -> bool:
+        """Tell whether its host is one of another's: ``bucket.storage.lab`` of ``storage.lab``."""
+        ends_so = self.host.endswith(f".{other.host}")
+        return ends_so and (self.scheme, self.port) == (other.scheme, other.port)
+
     @property
     def is_private_enough(self) -> bool:
         """Tell whether what is sent there can't be read on the way."""

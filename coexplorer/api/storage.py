@@ -18,10 +18,21 @@ from coexplorer.api.bodies import Chunks, GivenBody
 from coexplorer.api.exchange import MAX_HOPS, Carrier, build_http
 from coexplorer.api.failures import Failed, FailureKind, build_bad_address
 from coexplorer.api.limits import Timeouts
+from coexplorer.api.masking import mask_addresses, mask_secrets
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin
 from coexplorer.api.storage_failures import build_stopped, tell_bad_address
 from coexplorer.api.waits import Waits
+
+
+class SignedRequest(msgspec.Struct, frozen=True):
+    """An address whose signature goes along in headers; they go nowhere else."""
+
+    url: str
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"SignedRequest({self.url!r})"
 
 
 class Stream(msgspec.Struct, frozen=True):
@@ -29,19 +40,25 @@ class Stream(msgspec.Struct, frozen=True):
 
     Attributes:
         addresses: Where it was asked for: the signed address, and what that led to.
+        secrets: What signed it, where that is in headers.
     """
 
     status: int
     headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
     addresses: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+    def mask(self, body: bytes) -> bytes:
+        """Return a refusal without what signed the request: whoever answers may repeat it."""
+        return mask_secrets(mask_addresses(body, self.addresses), self.secrets)
 
 
 class Storage:
-    """The ways to wherever the platform keeps its files.
+    """The ways to wherever the platform keeps its files, or to a storage that the user named.
 
     Args:
-        platform: Whose signed addresses these are.
+        platform: Whose signed addresses these are; who it is, is spoken to as the user has said.
         waits: Notes what is waited for.
         timeouts: See `Timeouts`.
         concurrency: Connections that are kept.
@@ -74,21 +91,31 @@ class Storage:
 
     @asynccontextmanager
     async def open_stream(
-        self, url: str, headers: Mapping[str, str], *, limit_s: float | None = None
+        self,
+        address: str | SignedRequest,
+        headers: Mapping[str, str],
+        *,
+        method: str = "GET",
+        limit_s: float | None = None,
     ) -> AsyncIterator[Stream]:
         """Ask for what is at an address, and follow redirects.
 
         Args:
-            url: The address.
+            address: Where that is.
             headers: Of the request.
+            method: ``GET`` or ``HEAD``.
             limit_s: So long it may take to answer, in seconds; None: `Timeouts.file_s`.
 
         Raises:
             Failed: There was no reply, or the address is not private enough; so do the chunks.
         """
+        signed: Mapping[str, str] = {}
+        url = address if isinstance(address, str) else address.url
+        if isinstance(address, SignedRequest):
+            signed = address.headers
         request: httpx.Request | None = None
         with suppress(httpx.InvalidURL, ValueError):
-            request = self._http.build_request("GET", url, headers=headers)
+            request = self._http.build_request(method, url, headers={**headers, **signed})
         status = 0
         asked = [url]
         for _hop in range(MAX_HOPS + 1):
@@ -97,12 +124,21 @@ class Storage:
                 bad = url if request is None or len(asked) == 1 else str(request.url)
                 raise Failed(build_bad_address(tell_bad_address(bad)))
             self._check_address(origin)
+            if status:
+                for name in signed:  # elsewhere they would be wrong, and nobody's business
+                    request.headers.pop(name, None)
             asked.append(str(request.url))
             request.stream = GivenBody(b"")
             response = await self._start_stream(request, limit_s or self._timeouts.file_s)
             async with Chunks(response, self._network, writes=False) as chunks:
                 if response.next_request is None:
-                    yield Stream(response.status_code, response.headers, chunks, tuple(asked))
+                    yield Stream(
+                        response.status_code,
+                        response.headers,
+                        chunks,
+                        tuple(asked),
+                        tuple(signed.values()),
+                    )
                     return
                 status, request = response.status_code, response.next_request
         raise Failed(build_bad_address(f"it redirects again and again (status {status})"))
@@ -113,6 +149,8 @@ class Storage:
         Raises:
             Failed: It says which.
         """
+        if origin == self._platform or origin.is_below(self._platform):
+            return
         if origin.may_be_loopback and not self._platform.is_loopback:
             raise Failed(build_bad_address("it leads to this machine, to a server of your own"))
         if not origin.is_private_enough:

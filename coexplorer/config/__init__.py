@@ -4,6 +4,7 @@
 `coexplorer.config.write`, which is imported late because few commands need it.
 """
 
+from coexplorer.config.file import S3Settings
 from coexplorer.config.paths import Paths, expand_home, find_paths
 from coexplorer.config.settings import Settings, load_settings
 from coexplorer.config.tokens import ReadOnce, TokenSource
@@ -11,6 +12,7 @@ from coexplorer.config.tokens import ReadOnce, TokenSource
 __all__ = [
     "Paths",
     "ReadOnce",
+    "S3Settings",
     "Settings",
     "TokenSource",
     "expand_home",

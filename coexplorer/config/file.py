@@ -18,6 +18,7 @@ token = "cop_…"              # or token_command, or in the keyring
 token_command = "pass show codeocean"
 dialect = "current"          # assumed until the platform was asked
 mount_folder = "~/data"
+s3_endpoint = "https://…"    # where external assets are, if not in AWS
 
 [profiles.acme.views]
 "My raw" = "tag:raw is:mine"
@@ -45,7 +46,8 @@ OTHER_FOLDER = "or set XDG_CONFIG_HOME to another folder"
 
 _TOP_KEYS = {"default_profile", "columns", "keys", "actions", "files", "profiles"}
 _FILES_KEYS = {"cache_size"}
-_PROFILE_KEYS = {"domain", "token", "token_command", "dialect", "mount_folder", "views"}
+_S3_KEYS = {"s3_endpoint", "s3_addressing", "s3_region", "aws_profile", "requester_pays"}
+_PROFILE_KEYS = {"domain", "token", "token_command", "dialect", "mount_folder", "views", *_S3_KEYS}
 _LISTS = {"columns", "keys"}
 _TABLES = {"keys", "actions"}
 """Settings whose names are the user's own."""
@@ -54,7 +56,30 @@ _PLACE = re.compile(r"\(((?:'[^']*'(?:, )?)+),?\)")
 _PART = re.compile(r"'([^']*)'")
 """How Python names a table: as a tuple of its names."""
 
+_WEB_ADDRESS = re.compile(r"https?://[^\s/@?#]+(?:/[^\s?#]*)?")
+_REGION = re.compile(r"[a-z0-9-]{2,40}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class S3Settings(msgspec.Struct, frozen=True):
+    """How the buckets of external assets are read.
+
+    Attributes:
+        endpoint: Address of a storage like S3; empty: what AWS's own settings say, or AWS.
+        addressing: ``path`` or ``virtual``: whether a bucket is named in the path or in the host;
+            empty: in the host at AWS, in the path elsewhere.
+        region: Of the buckets; empty: it is found out.
+        aws_profile: Profile of AWS's configuration; empty: AWS_PROFILE, or the default.
+        requester_pays: The user pays for what is read of buckets whose owners don't.
+        is_anonymous: No credentials are used.
+    """
+
+    endpoint: str = ""
+    addressing: str = ""
+    region: str = ""
+    aws_profile: str = ""
+    requester_pays: bool = False
+    is_anonymous: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -66,6 +91,7 @@ class Profile(msgspec.Struct, frozen=True):
     token_command: str | None = None
     dialect: Dialect | None = None
     mount_folder: str | None = None
+    s3: S3Settings = S3Settings()
     views: dict[str, str] = {}
 
 
@@ -232,6 +258,11 @@ def list_settings(config: ConfigFile) -> Iterator[tuple[str, str | tuple[str, ..
             "token_command": profile.token_command,
             "dialect": profile.dialect and str(profile.dialect),
             "mount_folder": profile.mount_folder,
+            "s3_endpoint": profile.s3.endpoint or None,
+            "s3_addressing": profile.s3.addressing or None,
+            "s3_region": profile.s3.region or None,
+            "aws_profile": profile.s3.aws_profile or None,
+            "requester_pays": "yes" if profile.s3.requester_pays else None,
         }
         for key, value in values.items():
             if value is not None:
@@ -294,7 +325,31 @@ def _parse_profile(name: str, table: Mapping[str, object], reader: _Reader) -> P
         token_command=reader.optional_text(table, "token_command", where),
         dialect=None if dialect is None else Dialect(dialect),
         mount_folder=reader.optional_text(table, "mount_folder", where),
+        s3=_parse_s3(table, where, reader),
         views=reader.text_table(table.get("views", {}), f"{where}.views"),
+    )
+
+
+def _parse_s3(table: Mapping[str, object], where: str, reader: _Reader) -> S3Settings:
+    """Read how the buckets of external assets are read."""
+    endpoint = reader.optional_text(table, "s3_endpoint", where) or ""
+    if endpoint and not _WEB_ADDRESS.fullmatch(endpoint):
+        raise _wrong(f"{where}.s3_endpoint", 'an address such as "https://s3.example.org"')
+    addressing = reader.optional_text(table, "s3_addressing", where) or ""
+    if addressing not in {"", "path", "virtual"}:
+        raise _wrong(f"{where}.s3_addressing", '"path" or "virtual"')
+    region = reader.optional_text(table, "s3_region", where) or ""
+    if region and not _REGION.fullmatch(region):
+        raise _wrong(f"{where}.s3_region", 'a region such as "eu-west-1"')
+    pays = table.get("requester_pays", False)
+    if pays not in (True, False, "yes", "no"):
+        raise _wrong(f"{where}.requester_pays", '"yes" or "no"')
+    return S3Settings(
+        endpoint.rstrip("/"),
+        addressing,
+        region,
+        reader.optional_text(table, "aws_profile", where) or "",
+        requester_pays=pays in (True, "yes"),
     )
 
 

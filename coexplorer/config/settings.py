@@ -17,6 +17,7 @@ from coexplorer.config.file import (
     ConfigFile,
     FileSettings,
     Profile,
+    S3Settings,
     check_profile_name,
     load_config_file,
 )
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True):
         warnings: Sentences about settings that have no effect; for front ends to show once.
         notices: Other sentences for the app to open with.
         file_cache_bytes: What may be kept on this disk of the files of assets.
+        s3: How the buckets of external assets are read.
     """
 
     profile: str
@@ -94,6 +96,7 @@ class Settings(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     file_cache_bytes: int = FileSettings().cache_bytes
+    s3: S3Settings = S3Settings()
 
     @property
     def platform(self) -> str:
@@ -300,6 +303,7 @@ def _build_demo(
         settings,
         catalog_path=paths.demo_dir / "catalog.sqlite3",
         journal_path=paths.demo_dir / "journal.sqlite3",
+        s3=S3Settings(f"{address.base_url}/s3", is_anonymous=True),
     )
 
 
@@ -341,6 +345,7 @@ def build_settings(
         asks_program=isinstance(sources[0], TokenCommand),
         warnings=config.warnings,
         file_cache_bytes=config.files.cache_bytes,
+        s3=profile.s3,
     )
     return settings if profile.name == DEMO else _find_person(settings, sources)
 

@@ -1,4 +1,4 @@
-"""What to say about the files of an external asset, which the platform neither lists nor serves."""
+"""Where the files of external assets are, which the platform neither lists nor serves. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from coexplorer.errors import ApiError, Rejected
 from coexplorer.models import SourceBucket
 
 _SCHEMES = {"aws": "s3", "gcp": "gs"}
+_READABLE = ("aws", "")
+"""Others speak another language."""
+
 _COMMANDS = {"aws": "aws s3 ls --recursive", "gcp": "gcloud storage ls --recursive"}
 
 
+def is_readable(source: SourceBucket) -> bool:
+    """Tell whether files are in a bucket that this program can read itself."""
+    return source.external and source.origin in _READABLE and bool(source.bucket)
+
+
 def build_outside_error(source: SourceBucket, refusal: ApiError) -> Rejected:
-    """Return the sentence for a refused look at the files of an external asset.
+    """Return the sentence for a refused look at the files of an asset that can't be read here.
 
     Args:
         source: Where they are.

@@ -7,8 +7,8 @@ it is. `find_source` chooses; another kind of place is another class here.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Final, Protocol
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final, Protocol
 
 import anyio
 
@@ -19,10 +19,13 @@ from coexplorer.library.context import Context
 from coexplorer.models import Asset, AssetId, FileEntry, Folder
 from coexplorer.remote_files import CacheKey, FileOrigin
 
+if TYPE_CHECKING:
+    from coexplorer.api import Download
+
 OnRefusal = Callable[[ApiError], Awaitable[None]]
 """Told why a file can't be read."""
 
-_STALL_S: Final = 20.0
+STALL_S: Final = 20.0
 """So long a storage may say nothing to somebody who waits for a part of a file."""
 
 
@@ -31,11 +34,15 @@ class FileSource(Protocol):
 
     Attributes:
         asset_id: The asset.
+        is_bucket: It is a bucket of S3, not the platform.
         is_fixed: Neither its listings nor its files change: they are kept until nobody needs them.
+        holds_s: So long a listing holds where they may change, in seconds; 0: it is not kept.
     """
 
     asset_id: AssetId
+    is_bucket: bool
     is_fixed: bool
+    holds_s: float
 
     def build_key(self, path: str, kind: str = "file") -> CacheKey:
         """Return what a file, or a listing, is kept by."""
@@ -47,6 +54,12 @@ class FileSource(Protocol):
         Raises:
             ApiError: It can't be listed.
         """
+        ...
+
+    def open_download(
+        self, entry: FileEntry, *, start: int, most: int | None, etag: str
+    ) -> AbstractAsyncContextManager[Download]:
+        """Open the bytes of a whole file, in order; see `coexplorer.api.Client.open_download`."""
         ...
 
     async def build_origin(self, entry: FileEntry, refused: OnRefusal) -> FileOrigin:
@@ -71,6 +84,9 @@ class PlatformSource:
         asset: As it is known; None: nothing is known of it, and nothing is kept.
     """
 
+    is_bucket = False
+    holds_s = 0.0
+
     def __init__(self, context: Context, asset_id: AssetId, asset: Asset | None) -> None:
         self.asset_id = asset_id
         self._context = context
@@ -94,6 +110,19 @@ class PlatformSource:
             if (asked := unescape_surrogates(path)) == path:
                 raise
         return await client.list_files(self.asset_id, asked)  # it was typed as it is shown
+
+    @asynccontextmanager
+    async def open_download(
+        self, entry: FileEntry, *, start: int, most: int | None, etag: str
+    ) -> AsyncIterator[Download]:
+        """Open the bytes of a file at a signed address."""
+        client = await self._context.client()
+
+        async def fetch_url() -> str:
+            return (await client.file_urls(self.asset_id, entry.wire_path)).download_url
+
+        async with client.open_download(fetch_url, start=start, most=most, etag=etag) as download:
+            yield download
 
     async def build_origin(self, entry: FileEntry, refused: OnRefusal) -> FileOrigin:
         """Return where the platform keeps a file."""
@@ -138,7 +167,7 @@ class SignedOrigin:
         from coexplorer.api import FilePart  # noqa: PLC0415 # it brings httpx
 
         client = await self._context.client()
-        part = FilePart(self.size, is_fixed=True, limit_s=_STALL_S)
+        part = FilePart(self.size, is_fixed=True, limit_s=STALL_S)
         stop, etag = offset + size, self.etag
         try:
             async with client.open_part(

@@ -49,7 +49,7 @@ class FileStore:
             ApiError: It can't be listed.
         """
         key = source.build_key(path, "folder")
-        if source.is_fixed and (known := self._folders.peek(key)) is not None:
+        if (known := self._folders.peek(key)) is not None:
             return known
         listing = self._listings.get(key)
         if listing is None:
@@ -68,6 +68,8 @@ class FileStore:
                 folder = await source.list_folder(path)
                 if source.is_fixed and folder.is_whole:
                     await self._folders.put(key, folder)
+                elif source.holds_s:
+                    self._folders.hold(key, folder, source.holds_s)
             listing.folder = folder
         except Exception as error:  # noqa: BLE001 # whatever it is, somebody waits to hear of it
             listing.error = error

@@ -39,6 +39,7 @@ from coexplorer.models import AssetId, FileEntry, Folder
 if TYPE_CHECKING:  # most starts of the program read no file
     from anyio.abc import TaskGroup
 
+    from coexplorer.library.file_places import FilePlaces
     from coexplorer.library.file_sources import FileSource
     from coexplorer.library.file_store import FileStore
     from coexplorer.remote_files import CacheUse, FileReader
@@ -71,6 +72,7 @@ class Files:
         self._context = context
         self._tasks = tasks
         self._made: FileStore | None = None
+        self._places: FilePlaces | None = None
         context.forget_files = self._forget
 
     @property
@@ -99,7 +101,7 @@ class Files:
         *,
         trouble: OnTrouble | None = None,
     ) -> tuple[FileEntry, ...]:
-        """List one folder of an internal asset's files.
+        """List one folder of an asset's files.
 
         Args:
             asset_id: The asset.
@@ -144,15 +146,42 @@ class Files:
 
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
         source = await self._find_source(asset_id)
-        async with self._explaining(asset_id, path):
-            return await self._store.list_folder(source, path)
+        try:
+            if source.is_bucket:
+                return await self._store.list_folder(source, path)
+            async with self._explaining(asset_id, path):
+                return await self._store.list_folder(source, path)
+        except ApiError as error:
+            source = await self._find_other_source(asset_id, source, error)
+        return await self._store.list_folder(source, path)
+
+    async def _find_other_source(
+        self, asset_id: AssetId, source: FileSource, error: ApiError
+    ) -> FileSource:
+        """Say where files are that are not where they were thought to be.
+
+        Raises:
+            ApiError: There is nowhere else, or the asset itself is gone.
+        """
+        if source.is_bucket:
+            try:
+                await self._context.fetch(asset_id)
+            except (NotFound, Forbidden) as gone:
+                raise gone from error
+            except ApiError:
+                raise error from None
+        other = await self._find_source(asset_id)
+        if other.build_key("") == source.build_key("") or not (source.is_bucket or other.is_bucket):
+            raise error
+        return other
 
     async def _find_source(self, asset_id: AssetId) -> FileSource:
-        """Say where the files of an asset are; another kind of place is chosen here."""
-        from coexplorer.library.file_sources import PlatformSource  # noqa: PLC0415 # see above
+        """Say where the files of an asset are."""
+        if self._places is None:
+            from coexplorer.library.file_places import FilePlaces  # noqa: PLC0415 # see above
 
-        known = await self._context.known(asset_id)
-        return PlatformSource(self._context, asset_id, None if known is None else known.asset)
+            self._places = FilePlaces(self._context)
+        return await self._places.find(asset_id)
 
     async def open(self, asset_id: AssetId, path: str) -> FileReader:
         """Open a file for reading any part of it; close it afterwards.
@@ -179,6 +208,8 @@ class Files:
         if entry is None:
             raise build_missing(path, folder)
         source = await self._find_source(asset_id)
+        if source.is_bucket:
+            return await self._store.open(source, entry)
         async with self._explaining(asset_id):
             return await self._store.open(source, entry)
 
@@ -189,7 +220,10 @@ class Files:
             known = await self._context.known(asset_id)
             unsaid = known is None or known.asset.files != 0  # some say null of what is empty
         place = repr(path[:80]) if path.strip("/") else "its main folder"
-        return [BadReply(text, hint=TELL_OWNER) for text in _name_gaps(folder, place, unsaid)]
+        source = await self._find_source(asset_id)
+        who = "the bucket" if source.is_bucket else "the platform"
+        gaps = _name_gaps(folder, place, unsaid)
+        return [BadReply(f"{who} {text}", hint=TELL_OWNER) for text in gaps]
 
     async def measure_cache(self) -> CacheUse:
         """Return what is kept of all files, of all platforms, on this disk."""
@@ -443,11 +477,8 @@ class Files:
         Raises:
             Conflict: The part is of other content than the rest would be.
         """
-        client = await self._context.client()
+        source = await self._find_source(asset_id)
         done, etag = await anyio.to_thread.run_sync(part_files.resume_at, part, entry.size_bytes)
-
-        async def fetch_url() -> str:
-            return (await client.file_urls(asset_id, entry.wire_path)).download_url
 
         # One byte more than was announced shows that there is more, and no disk is filled with it.
         most = None if entry.size_bytes is None else entry.size_bytes + 1
@@ -457,7 +488,7 @@ class Files:
         told = done
         async with (
             await anyio.open_file(part, "ab") as file,
-            client.open_download(fetch_url, start=done, most=most, etag=etag) as download,
+            source.open_download(entry, start=done, most=most, etag=etag) as download,
         ):
             if download.etag != etag:
                 # Before the first byte: no part is ever without the mark of its content.
@@ -516,14 +547,14 @@ class Files:
 
 
 def _name_gaps(folder: Folder, place: str, unsaid: bool) -> Iterator[str]:  # noqa: FBT001 # pure
-    """Say what a listing lacks, one sentence each."""
+    """Say what a listing lacks, one sentence each, without its subject."""
     if unsaid:
-        yield f"the platform does not say what is in {place}"
+        yield f"does not say what is in {place}"
     if folder.has_more:
-        yield f"the platform says that there is more in {place}, but not how to ask for it"
+        yield f"says that there is more in {place}, but not how to ask for it"
     if folder.unnamed:
         entries = "1 entry" if folder.unnamed == 1 else f"{folder.unnamed:,} entries"
-        yield f"the platform lists {entries} in {place} without a name"
+        yield f"lists {entries} in {place} without a name"
     if folder.elsewhere:
         rest = f" and {len(folder.elsewhere) - 1:,} more" if len(folder.elsewhere) > 1 else ""
-        yield f"the platform lists {folder.elsewhere[0][:80]!r}{rest} in {place}, where it is not"
+        yield f"lists {folder.elsewhere[0][:80]!r}{rest} in {place}, where it is not"

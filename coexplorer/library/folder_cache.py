@@ -1,11 +1,13 @@
-"""Listings of folders, kept like the content of files: in memory, and beside their blocks."""
+"""Listings of folders: in memory, and of what never changes beside the blocks of its files."""
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections import OrderedDict
 from typing import Final
 
+import anyio
 import anyio.to_thread
 import msgspec
 
@@ -20,7 +22,7 @@ _SUFFIX: Final = "folder"
 
 
 class FolderCache:
-    """Keeps listings that don't change.
+    """Keeps listings: those that don't change on the disk, too.
 
     Args:
         cache: Where they are kept on the disk.
@@ -29,10 +31,13 @@ class FolderCache:
     def __init__(self, cache: BlockCache) -> None:
         self._cache = cache
         self._folders: OrderedDict[CacheKey, Folder] = OrderedDict()
+        self._until: dict[CacheKey, float] = {}
         self._entries = 0
 
     def peek(self, key: CacheKey) -> Folder | None:
-        """Return a listing that is in memory."""
+        """Return a listing that is in memory, and still holds."""
+        if self._until.get(key, math.inf) <= anyio.current_time():
+            self._drop(key)
         folder = self._folders.get(key)
         if folder is not None:
             self._folders.move_to_end(key)
@@ -53,6 +58,11 @@ class FolderCache:
         self._remember(key, folder)
         await anyio.to_thread.run_sync(self._write, key, folder)
 
+    def hold(self, key: CacheKey, folder: Folder, seconds: float) -> None:
+        """Keep a listing in memory for so long."""
+        self._remember(key, folder)
+        self._until[key] = anyio.current_time() + seconds
+
     async def forget(self, key: CacheKey) -> None:
         """Forget a listing."""
         self._drop(key)
@@ -61,6 +71,7 @@ class FolderCache:
     def clear(self) -> None:
         """Forget all listings in memory."""
         self._folders.clear()
+        self._until.clear()
         self._entries = 0
 
     def forget_place(self, place: str) -> None:
@@ -70,6 +81,7 @@ class FolderCache:
 
     def _drop(self, key: CacheKey) -> None:
         former = self._folders.pop(key, None)
+        self._until.pop(key, None)
         self._entries -= 0 if former is None else len(former.entries)
 
     def _remember(self, key: CacheKey, folder: Folder) -> None:

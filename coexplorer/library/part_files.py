@@ -48,17 +48,20 @@ def name_part(asset_id: AssetId, path: str) -> str:
 
 
 def is_there(target: Path, entry: FileEntry, asset_id: AssetId) -> bool:
-    """Tell whether a file was downloaded before: an asset's files do not change.
+    """Tell whether a file was downloaded before, and has not changed since.
+
+    The files of an internal asset never do.
 
     Raises:
         Refused: Another file of this name is there.
     """
     with _naming(target):
         try:
-            size = target.stat().st_size
+            there = target.stat()
         except FileNotFoundError:
             return False
-    if size == entry.size_bytes and target.is_file() and _read_origin(target) in {"", asset_id}:
+    is_same = there.st_size == entry.size_bytes and there.st_mtime >= (entry.modified or 0)
+    if is_same and target.is_file() and _read_origin(target) in {"", asset_id}:
         return True
     raise Refused(
         f"{target} already exists and is a different file",

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from coexplorer.cli import exits
 from coexplorer.demo.asset import Bucket
+from coexplorer.demo.samples import file_bytes, file_tree
 from coexplorer.demo.samples.files import build_code
 from tests.support.program import Program
 from tests.support.rawserver import Asked, raw_server, reply
@@ -143,11 +144,6 @@ def test_open_takes_many_and_sends_no_browser_a_flood(program: Program, pair: li
 @pytest.mark.parametrize(
     ("source", "place", "tool"),
     [
-        (
-            Bucket("open-data", "aws", "runs/a b", external=True),
-            "s3://open-data/runs/a b",
-            "aws s3",
-        ),
         (Bucket("lab", "gcp", "", external=True), "gs://lab", "gcloud storage"),
         (Bucket("lab", "minio", "x/", external=True), "minio://lab/x", "its own tools"),
     ],
@@ -169,6 +165,30 @@ def test_files_outside_of_the_platform_are_said_to_be_there(
     assert (done.code, done.out) == (5, "")
     assert f"are outside Code Ocean, in {place}: " in done.err
     assert tool in done.err
+
+
+@pytest.mark.parametrize("status", [None, 403, 404])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_files_in_a_bucket_are_listed_and_downloaded_from_there(
+    program: Program, tmp_path: Path, status: int | None, *, is_known: bool
+) -> None:
+    source = Bucket("open-data", "aws", "runs/a b", external=True)
+    program.server.store.update(OUTSIDE, source=source)
+    program.env["AWS_ENDPOINT_URL_S3"] = program.server.s3_url
+    if is_known:
+        program.ok("ls")
+    if status is not None:  # nobody knows how real platforms refuse it
+        program.server.faults.add(status, "POST", "data_assets/*/files")
+    listed = program.ok("files", OUTSIDE, "--recursive", "--json").json
+    sizes = {each["path"]: each["size"] for each in listed if not each["is_folder"]}
+    assert sizes == dict(file_tree(OUTSIDE))
+    smallest = min(sizes, key=lambda path: sizes[path])
+    for _ in range(2):  # the second time it is there
+        (path,) = program.ok("get", OUTSIDE, smallest, "--to", str(tmp_path)).lines
+        assert Path(path).read_bytes() == file_bytes(OUTSIDE, smallest)
+    asked = program.server.requests("GET", "/s3/**")
+    assert len([each for each in asked if smallest in each.path]) == 1
+    assert not any(each.authorized for each in asked)
 
 
 def test_files_of_an_external_asset_that_is_gone_are_not_said_to_be_elsewhere(

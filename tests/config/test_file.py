@@ -11,6 +11,7 @@ from coexplorer.cli.exits import code_of
 from coexplorer.config.file import (
     ConfigFile,
     Profile,
+    S3Settings,
     find_setting,
     list_settings,
     load_config_file,
@@ -253,12 +254,52 @@ def test_a_file_that_cannot_be_written_is_trouble_of_this_machine(paths: Paths) 
     assert code_of(caught.value) == 9
 
 
+S3 = {
+    "s3_endpoint": "http://storage.lab:9000/s3/",
+    "s3_addressing": "path",
+    "s3_region": "eu-west-1",
+    "aws_profile": "lab",
+    "requester_pays": "yes",
+}
+
+
+def test_buckets_are_set_for_each_profile() -> None:
+    read = parse_config({"profiles": {"acme": {"domain": "acme", **S3}}}).profiles["acme"].s3
+    assert len(S3) + 1 == len(S3Settings.__struct_fields__), "all but is_anonymous"
+    assert read == S3Settings(
+        "http://storage.lab:9000/s3", "path", "eu-west-1", "lab", requester_pays=True
+    )
+    for pays in (True, False, "no"):
+        table = {"domain": "acme", "requester_pays": pays}
+        profile = parse_config({"profiles": {"acme": table}}).profiles["acme"]
+        assert profile.s3.requester_pays is (pays is True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("s3_endpoint", "storage.lab"),
+        ("s3_endpoint", "https://me:hush@storage.lab"),
+        ("s3_endpoint", "https://storage.lab?x=1"),
+        ("s3_addressing", "host"),
+        ("s3_region", "eu west"),
+        ("requester_pays", "maybe"),
+        ("requester_pays", 3),
+        ("aws_profile", 3),
+    ],
+)
+def test_a_wrong_setting_of_buckets_is_named_without_its_value(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"profiles\.acme\.{name}: expected") as raised:
+        parse_config({"profiles": {"acme": {"domain": "acme", name: value}}})
+    assert "hush" not in raised.value.message
+
+
 def test_every_setting_is_listed_as_it_is_read() -> None:
     """`config list`, `get` and `set` know what the parser knows."""
     profile: dict[str, Any] = {}
-    for name in Profile.__struct_fields__[1:]:
+    for name in set(Profile.__struct_fields__) - {"name", "s3"}:
         profile[name] = {"raw": "tag:raw"} if name == "views" else "https://acme.example"
-    profile |= {"dialect": "legacy"}
+    profile |= {"dialect": "legacy", **S3}
     table: dict[str, Any] = {"profiles": {"acme": profile}}
     for name in set(ConfigFile.__struct_fields__) - {"profiles", "warnings"}:
         table[name] = {

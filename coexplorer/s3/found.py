@@ -1,0 +1,27 @@
+"""What a machine says about AWS. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from coexplorer.s3.addresses import AwsKeys
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What this machine says about AWS.
+
+    Attributes:
+        keys: What signs; None: nothing.
+        keys_from: Where they come from, for people.
+        lacks: Why there are no keys, where somebody set some up; empty: nobody did.
+        remedy: What helps against that.
+        endpoint: Of another storage than AWS's; empty: AWS.
+        region: The usual one; empty: none.
+    """
+
+    keys: AwsKeys | None = None
+    keys_from: str = ""
+    lacks: str = ""
+    remedy: str = ""
+    endpoint: str = ""
+    region: str = ""
