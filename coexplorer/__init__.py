@@ -8,7 +8,7 @@ These names are imported when they are first used, so importing coexplorer costs
 ``__init__.pyi`` has their types.
 
 Layers, top to bottom (imports go down only; import-linter holds it):
-cli; doctor; tui, fs and python; library; api, catalog, demo, remote_files and previews; config;
+cli; doctor; tui, fs and python; library; s3; api, catalog, demo, remote_files and previews; config;
 asset_body; asset_extras; query, names, assets, written, cells, computations, folders and
 sharing; metadata; lenient_json, text and spelling; errors; models; fields.
 """
