@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, Self, TypeVar
 
 import anyio
+import anyio.to_thread
 
 from coexplorer.api.calls import Call, Repeat
 from coexplorer.api.exchange import Carrier, Exchange, Reply
@@ -56,6 +57,8 @@ _CLEAR: Final = (200, 201, 203, 204)
 """What says that all was done, or that the answer is whole (RFC 9110, 15.3)."""
 _SHORTEST_S: Final = 0.5
 """Nobody who is asked to slow down comes back sooner than this, whatever the platform says."""
+_LONG_BYTES: Final = 4 * 1024 * 1024
+"""A longer reply is read in a thread: a listing of 100,000 files takes half a second."""
 _DEAD_S: Final = 30.0
 """So long a platform that could not be reached counts as dead, where people wait only once."""
 _FRESH_S: Final = 1.0
@@ -295,6 +298,8 @@ class Transport:
             self._log_body(call, reply)
             raise Failed(build_unclear(reply.status, writes=call.writes))
         try:
+            if len(reply.content) > _LONG_BYTES and not call.writes:
+                return await anyio.to_thread.run_sync(parse, reply.content)
             return parse(reply.content)
         except ValueError as error:
             reason = _explain_parsing(error, reply.content)

@@ -183,7 +183,9 @@ class Files:
             self._places = FilePlaces(self._context)
         return await self._places.find(asset_id)
 
-    async def open(self, asset_id: AssetId, path: str) -> FileReader:
+    async def open(
+        self, asset_id: AssetId, path: str, *, entry: FileEntry | None = None
+    ) -> FileReader:
         """Open a file for reading any part of it; close it afterwards.
 
             async with await library.files.open(asset_id, path) as file:
@@ -194,6 +196,7 @@ class Files:
         Args:
             asset_id: The asset.
             path: The file.
+            entry: It, as it was just listed; None: its folder is listed.
 
         Raises:
             NotFound: There is no such file.
@@ -203,10 +206,11 @@ class Files:
         if await self._context.known(asset_id) is None:
             await self._context.fetch(asset_id)  # what is not known of is not kept either
         path = path.strip("/")
-        folder = await self._list(asset_id, path.rpartition("/")[0])
-        entry = folder.find_file(path)
         if entry is None:
-            raise build_missing(path, folder)
+            folder = await self._list(asset_id, path.rpartition("/")[0])
+            entry = folder.find_file(path)
+            if entry is None:
+                raise build_missing(path, folder)
         source = await self._find_source(asset_id)
         if source.is_bucket:
             return await self._store.open(source, entry)

@@ -177,7 +177,7 @@ class AssetData:
             is_internal = source is None or not source.external
             listing.is_fixed = known is not None and known.asset.state == "ready" and is_internal
             found = await self._library.files.list_folder(node.id, folder.path, trouble=gaps.append)
-            listing.names = name_entries(found)
+            listing.names = await trio.to_thread.run_sync(name_entries, found)
         except CoexplorerError as error:
             listing.error = await self._explain(error, folder)
             if isinstance(error, Unreachable):
@@ -221,10 +221,12 @@ class AssetData:
             pyfuse3.FUSEError: It can't be, or not in time.
         """
         is_away = self._is_platform_away()
-        path = "" if file.entry is None else file.entry.path
+        entry = file.entry
+        if entry is None or entry.is_folder:
+            raise pyfuse3.FUSEError(errno.EISDIR)
         with trio.move_on_after(_KEPT_S if is_away else DEADLINE_S):
             try:
-                reader = await self._library.files.open(file.node.id, path)
+                reader = await self._library.files.open(file.node.id, entry.path, entry=entry)
             except CoexplorerError as error:
                 raise self._refuse(file, error) from error
             file.size = reader.size
