@@ -8,11 +8,13 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import h5py
 import pytest
 
 from coexplorer.demo.asset import Provenance
@@ -35,6 +37,10 @@ def fill(folder: Path) -> None:
     with zipfile.ZipFile(folder / "tables.zip", "w") as archive:
         archive.writestr("a.csv", "1,2\n")
         archive.writestr("b.bin", BIG)
+    with h5py.File(folder / "recording.nwb", "w") as file:
+        for number in range(20):
+            file[f"group_{number}/small"] = [number] * 10
+        file["large"] = list(range(300_000))
     (folder / "sub").mkdir()
     for name in HOSTILE:
         (folder / "sub" / name).write_text(f"content of {name}")
@@ -100,7 +106,15 @@ def test_it_is_read_only_and_says_what_the_listing_says(mounted: Mounted) -> Non
     assert folder.readlink() == Path("../../files", make_id(1))
     assert names(mounted.folder / "files") == []
     assert "files" not in names(mounted.folder)
-    assert names(folder) == ["big.bin", "deep", "empty", "log.txt", "sub", "tables.zip"]
+    assert names(folder) == [
+        "big.bin",
+        "deep",
+        "empty",
+        "log.txt",
+        "recording.nwb",
+        "sub",
+        "tables.zip",
+    ]
     known = (folder / "big.bin").stat()
     assert known.st_mode == 0o100444
     assert known.st_size == len(BIG)
@@ -130,6 +144,10 @@ def test_programs_read_what_they_need(mounted: Mounted, tmp_path: Path) -> None:
     assert mounted.run(f"tail -n 1 '{folder}/log.txt'").stdout == "line 19999\n"
     assert mounted.run(f"less '{folder}/log.txt' | head -n 1").stdout == "line 0\n"
     assert "b.bin" in mounted.run(f"unzip -l '{folder}/tables.zip'").stdout
+    # In a process of its own: h5py holds Python's lock while it reads, and the server is here.
+    look = "import h5py, sys; f = h5py.File(sys.argv[1]); print(f['large'][200_000], len(f))"
+    command = [sys.executable, "-c", look, str(folder / "recording.nwb")]
+    assert subprocess.check_output(command, text=True) == "200000 21\n"
     with (folder / "big.bin").open("rb") as file:
         file.seek(-3, os.SEEK_END)
         assert file.read() == BIG[-3:]
@@ -266,6 +284,36 @@ def test_relatives_are_links(mounted: Mounted) -> None:
     assert (about / "sources" / "a2" / "name").read_text() == "a2\n"
     assert names(mounted.asset("a1") / "about" / "derived") == ["made"]
     assert (about / "sources" / "a1" / "about" / "derived" / "made").samefile(about.parent)
+
+
+def test_an_address_that_expires_in_mid_file_is_asked_for_again(mounted: Mounted) -> None:
+    expiring = mounted.server.faults.add("expire", *PART, after=1)
+    assert (data(mounted, 10) / "big.bin").read_bytes() == BIG
+    mounted.server.faults.remove(expiring)
+    assert expiring.struck
+
+
+def test_nobody_gets_bytes_of_two_files_and_the_next_open_has_the_new_one(
+    mounted: Mounted,
+) -> None:
+    path, original = data(mounted, 11) / "changes.bin", mounted.server.data / "real" / "changes.bin"
+    original.write_bytes(BIG)
+    changed = BIG[::-1]
+    with path.open("rb", buffering=0) as file:
+        assert os.pread(file.fileno(), 100, 0) == BIG[:100]
+        original.write_bytes(changed)
+        with pytest.raises(OSError, match=r".") as told:
+            os.pread(file.fileno(), 100, 4_000_000)
+        assert told.value.errno == errno.ESTALE
+        with path.open("rb") as new:
+            assert new.read() == changed
+        assert os.pread(file.fileno(), 100, 0) == BIG[:100]  # as it was read
+        with pytest.raises(OSError, match=r"."):
+            os.pread(file.fileno(), 100, 4_000_000)
+    assert path.read_bytes() == changed
+    log = (mounted.folder / ".coexplorer" / "log").read_text()
+    assert "changes.bin: this file has changed" in log
+    original.unlink()
 
 
 def test_offline_what_was_read_is_there_and_the_rest_says_so(mounted: Mounted) -> None:

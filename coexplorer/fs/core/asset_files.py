@@ -32,6 +32,8 @@ class AssetFile:
         size: In bytes; None while nobody knows it.
         handles: How often it is open.
         is_held: Whether the kernel knows it.
+        is_stale: Another file is in its place now. Who has it open is told so, and its path leads
+            to another inode: the kernel keeps pages by inode, and would mix them.
     """
 
     inode: Inode
@@ -42,6 +44,7 @@ class AssetFile:
     size: int | None = None
     handles: int = 0
     is_held: bool = True
+    is_stale: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -85,10 +88,8 @@ class AssetFiles:
         path = "" if entry is None else f"{entry.wire_path}{'/' if entry.is_folder else ''}"
         inode = data_inode(node.id, path)
         while (found := self._by_inode.get(inode)) is not None:
-            if found.node is node and (entry is None) == (found.entry is None):
-                is_same = entry is None or found.entry is None or _is_same(found.entry, entry)
-                if is_same:
-                    break
+            if found.node is node and not found.is_stale and _is_same(found.entry, entry):
+                break
             inode = next_data_inode(inode)
         if found is None:
             found = self._by_inode[inode] = AssetFile(inode, node, entry, parent)
@@ -121,7 +122,9 @@ class AssetFiles:
         return len(self._by_inode)
 
 
-def _is_same(known: FileEntry, entry: FileEntry) -> bool:
+def _is_same(known: FileEntry | None, entry: FileEntry | None) -> bool:
+    if known is None or entry is None:
+        return known is entry
     return (known.wire_path, known.is_folder) == (entry.wire_path, entry.is_folder)
 
 

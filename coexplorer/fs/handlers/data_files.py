@@ -141,11 +141,15 @@ class DataFiles:
         """Open a file.
 
         Raises:
-            pyfuse3.FUSEError: EACCES, to write; or it can't be opened.
+            pyfuse3.FUSEError: EACCES, to write; ESTALE: the kernel has to look its path up again;
+                or it can't be opened.
         """
         if flags & _WRITES:
             raise pyfuse3.FUSEError(errno.EACCES)
-        opened = await self._data.open(self._get(inode), pid)
+        file = self._get(inode)
+        if file.is_stale:
+            raise pyfuse3.FUSEError(errno.ESTALE)
+        opened = await self._data.open(file, pid)
         handle = self._next
         self._next += 1
         self._open[handle] = opened

@@ -255,6 +255,9 @@ class AssetData:
         except CoexplorerError as error:
             if isinstance(error, Unreachable):
                 self._away_until = trio.current_time() + _AWAY_LIFE_S
+            if isinstance(error, Conflict):
+                opened.file.is_stale = True
+                self._drop(opened.file.parent)  # which has another size, perhaps
             raise self._refuse(opened.file, error, reads=True) from error
         finally:
             self.reading -= 1
