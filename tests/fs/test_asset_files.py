@@ -17,7 +17,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from coexplorer.demo.asset import Provenance
+from coexplorer.demo.asset import Bucket, Provenance
 from tests.support.mounted import IMPATIENT, Mounted, make_asset, mounting, wait_until
 from tests.support.patience import stretched
 from tests.support.server import make_id
@@ -197,7 +197,7 @@ def test_many_read_at_once(mounted: Mounted) -> None:
     told = mounted.status()
     assert told["files"] == "yes"
     assert told["file cache"].endswith(" of 10 GB")
-    assert not told["file cache"].startswith("0")
+    wait_until(lambda: not mounted.status()["file cache"].startswith("0"), "what is kept")
     assert told["reads that wait"] == "0"
 
 
@@ -336,10 +336,42 @@ def test_offline_what_was_read_is_there_and_the_rest_says_so(mounted: Mounted) -
     assert (folder / "big.bin").read_bytes() == BIG
 
 
+def test_files_in_a_bucket_have_their_own_time_and_may_change(
+    mounted: Mounted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = mounted.server.make_bucket("outside", keys=("AKIAOFTHEBUCKET", "its/key")) / "in"
+    folder.mkdir()
+    (folder / "x.bin").write_bytes(BIG)
+    os.utime(folder / "x.bin", (1_600_000_000, 1_600_000_000))
+    outside = Bucket("outside", "aws", "in", external=True)
+    mounted.server.store.insert([make_asset(30, "outside", source=outside)])
+    path = mounted.asset("outside") / "files" / "x.bin"
+    for key, secret in (("AKIAOFNOBODY", "wrong"), ("AKIAOFTHEBUCKET", "its/key")):
+        mounted.stop()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", mounted.server.s3_url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+        mounted.start()
+        if secret == "wrong":
+            with pytest.raises(PermissionError):
+                path.read_bytes()
+            assert "outside/files: " in (mounted.folder / ".coexplorer" / "log").read_text()
+    assert (path.stat().st_mtime, path.stat().st_size) == (1_600_000_000, len(BIG))
+    with path.open("rb", buffering=0) as file:
+        assert file.read(10) == BIG[:10]
+        (folder / "x.bin").write_bytes(BIG[::-1])
+        with pytest.raises(OSError, match=r".") as told:
+            os.pread(file.fileno(), 10, 3_000_000)
+        assert told.value.errno == errno.ESTALE
+        assert path.read_bytes() == BIG[::-1]
+
+
 def test_the_links_are_not_there_unless_wanted(mounted: Mounted) -> None:
-    mounted.stop()
-    mounted.start("--no-files")
-    assert "files" not in names(mounted.asset("a1"))
-    assert not (mounted.folder / "files").exists()
-    assert not os.path.lexists(data(mounted, 1))
-    assert mounted.status()["files"] == "no"
+    for options in (["--no-files"], ["--allow-other"], ["--allow-other", "--files"]):
+        mounted.stop()
+        mounted.start(*options)
+        are_there = "--files" in options
+        assert ("files" in names(mounted.asset("a1"))) == are_there
+        assert (mounted.folder / "files").exists() == are_there
+        assert data(mounted, 1).exists() == are_there
+        assert mounted.status()["files"] == ("yes" if are_there else "no")

@@ -89,7 +89,10 @@ class AssetFiles:
         inode = data_inode(node.id, path)
         while (found := self._by_inode.get(inode)) is not None:
             if found.node is node and not found.is_stale and _is_same(found.entry, entry):
-                break
+                # The kernel would give whoever has it open pages of what is there now.
+                found.is_stale = bool(found.handles) and _is_replaced(found.entry, entry)
+                if not found.is_stale:
+                    break
             inode = next_data_inode(inode)
         if found is None:
             found = self._by_inode[inode] = AssetFile(inode, node, entry, parent)
@@ -126,6 +129,12 @@ def _is_same(known: FileEntry | None, entry: FileEntry | None) -> bool:
     if known is None or entry is None:
         return known is entry
     return (known.wire_path, known.is_folder) == (entry.wire_path, entry.is_folder)
+
+
+def _is_replaced(known: FileEntry | None, entry: FileEntry | None) -> bool:
+    if known is None or entry is None:
+        return False
+    return (known.size_bytes, known.etag) != (entry.size_bytes, entry.etag)
 
 
 def name_entries(entries: Iterable[FileEntry]) -> dict[bytes, FileEntry]:

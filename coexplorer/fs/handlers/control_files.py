@@ -112,6 +112,7 @@ class ControlFiles:
         self._unsent_inodes: dict[tuple[int, Part], Inode] = {}
         self._status: Status | None = None
         self._cache_use: CacheUse | None = None
+        self._cache_measured = -_CACHE_FRESH_S
         self._promises: dict[int, _Promise] = {}
 
     async def read(self, place: Place, tgid: int = 0) -> bytes:
@@ -122,8 +123,7 @@ class ControlFiles:
             with trio.fail_after(DEADLINE_S):
                 await self._upstream.write_down()  # what umount asks for
                 self._status = await self.library.status()
-                if self.volume.options.files:
-                    self._cache_use = await self.library.files.measure_cache()
+                await self._measure_cache()
             size = self.find_status_size(tgid)
             self._promises[tgid].is_kept = True
             return _fill_up(self._build_status(self._status), size)
@@ -204,7 +204,7 @@ class ControlFiles:
             "read only": "yes" if volume.options.read_only else "no",
             "deletions left": str(max(0, volume.options.allow_delete - volume.deleted)),
             "in flight": str(self._saver.busy),
-            "open files": str(len(volume.open_files)),
+            "open files": str(len(volume.open_files) + self._upstream.data.opened),
             "lookups": str(volume.counts.total),
             "scratch bytes": str(volume.scratch.used_bytes),
         }
@@ -219,6 +219,12 @@ class ControlFiles:
         named += [f"kept: {path}\n" for path in kept]
         text = "".join([*(f"{key}: {value}\n" for key, value in lines.items()), *named])
         return text.encode()
+
+    async def _measure_cache(self) -> None:
+        """Learn what is kept of files, by looking at each of them: not at each look."""
+        if self.volume.options.files and time.monotonic() - self._cache_measured > _CACHE_FRESH_S:
+            self._cache_use = await self.library.files.measure_cache()
+            self._cache_measured = time.monotonic()
 
     def _describe_files(self) -> dict[str, str]:
         """Return what is told of the assets' data: what is kept of it, and what is on its way."""
@@ -260,6 +266,7 @@ _STATUS_ROOM_BYTES = 24
 _STATUS_UNKNOWN_BYTES = 100
 """For figures that grow between a stat and the reading, and before the library was asked."""
 _PROMISE_S = 5.0
+_CACHE_FRESH_S = 5.0
 
 
 def _fill_up(text: bytes, size: int) -> bytes:

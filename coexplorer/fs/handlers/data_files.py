@@ -122,7 +122,10 @@ class DataFiles:
         return found
 
     def _describe(self, file: AssetFile) -> pyfuse3.EntryAttributes:
+        changed = None if file.entry is None else file.entry.modified
         made_ns = self._volume.times.made_ns(file.node)
+        if changed is not None:
+            made_ns = int(changed * 1_000_000_000)
         # When an asset is gone, the kernel is told of its folder of files.
         life_s = ENTRY_LIFE_S if file.is_fixed or file.entry is None else BRIEF_LIFE_S
         if file.is_folder:
@@ -178,6 +181,3 @@ class DataFiles:
     async def release(self, handle: int) -> None:
         """Close a file."""
         await self._data.release(self._open.pop(handle))
-
-    def __len__(self) -> int:
-        return len(self._open)

@@ -28,6 +28,7 @@ from coexplorer.errors import (
     tell_too_old,
 )
 from coexplorer.fs.core.asset_files import AssetFile, name_entries
+from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S, errno_of
 from coexplorer.fs.kernel.procfs import is_killed
@@ -109,6 +110,10 @@ class AssetData:
         library: Asks the platform and the storage.
         reach: What is known of the way to the platform.
         nursery: Where listings go on that nobody waits for any more.
+
+    Attributes:
+        reading: How many reads wait.
+        opened: How often a file is open.
     """
 
     def __init__(
@@ -121,9 +126,9 @@ class AssetData:
         self._known: OrderedDict[int, _Listing] = OrderedDict()
         self._asked: dict[int, _Listing] = {}
         self._entries = 0
-        self._away_until = 0.0
+        self._away_until: dict[int, float] = {}
         self._told: OrderedDict[str, float] = OrderedDict()
-        self.reading = 0
+        self.reading = self.opened = 0
 
     @property
     def listing(self) -> int:
@@ -170,7 +175,7 @@ class AssetData:
 
     async def _ask(self, folder: AssetFile, listing: _Listing) -> None:
         """Ask what is in a folder; it never raises: whoever waits is told."""
-        node, gaps = folder.node, list[CoexplorerError]()
+        node, gaps, is_internal = folder.node, list[CoexplorerError](), True
         try:
             known = await self._library.assets.record(node.id)
             source = None if known is None else known.asset.source
@@ -180,7 +185,7 @@ class AssetData:
             listing.names = await trio.to_thread.run_sync(name_entries, found)
         except CoexplorerError as error:
             listing.error = await self._explain(error, folder)
-            if isinstance(error, Unreachable):
+            if isinstance(error, Unreachable) and is_internal:  # else it is a bucket that is away
                 self._reach.health.note(error)
         except Exception:
             log.exception("listing %s failed", folder.title)
@@ -231,6 +236,7 @@ class AssetData:
                 raise self._refuse(file, error) from error
             file.size = reader.size
             file.handles += 1
+            self.opened += 1
             return OpenData(file, reader, self._volume.groups.find(pid))
         raise self._fail(file, errno.ENETDOWN if is_away else errno.ETIMEDOUT)
 
@@ -241,7 +247,7 @@ class AssetData:
             pyfuse3.FUSEError: It can't be read, or not in time, or its program has ended.
         """
         now = trio.current_time()
-        is_storage_away = now < self._away_until
+        is_storage_away = now < self._away_until.get(opened.file.node.slot, 0.0)
         is_away = is_storage_away or self._is_platform_away()
         patience_s = _PERHAPS_S if is_away else READ_S
         if is_storage_away or now < opened.silent_until:
@@ -254,7 +260,7 @@ class AssetData:
                 return await opened.reader.read(offset, size)
         except CoexplorerError as error:
             if isinstance(error, Unreachable):
-                self._away_until = trio.current_time() + _AWAY_LIFE_S
+                self._note_away(opened.file.node)
             if isinstance(error, Conflict):
                 opened.file.is_stale = True
                 self._drop(opened.file.parent)  # which has another size, perhaps
@@ -279,6 +285,7 @@ class AssetData:
         """Close it: nobody has it open any more."""
         await opened.reader.aclose()
         opened.file.handles -= 1
+        self.opened -= 1
         self._volume.asset_files.tidy(opened.file)
 
     # --- Trouble
@@ -289,6 +296,12 @@ class AssetData:
             return False
         self._reach.check_sign_in()
         return True
+
+    def _note_away(self, node: Node) -> None:
+        """Note that the storage of an asset's files can't be reached."""
+        now = trio.current_time()
+        kept = {slot: until for slot, until in self._away_until.items() if until > now}
+        self._away_until = {**kept, node.slot: now + _AWAY_LIFE_S}
 
     def _refuse(
         self, file: AssetFile, error: CoexplorerError, *, reads: bool = False
