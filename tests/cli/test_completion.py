@@ -349,7 +349,7 @@ def test_what_help_is_there_for_completes(program: Program) -> None:
     assert [line.split("\t")[1] for line in below] == ["rename"]
 
 
-@pytest.mark.parametrize("command", ["files", "get"])
+@pytest.mark.parametrize("command", ["files", "get", "cat", "tail"])
 def test_paths_in_an_asset_complete(known: Program, command: str) -> None:
     env = {**os.environ, **known.env}
     paths = [each["path"] for each in known.ok("files", RAW, "--json").json]
@@ -359,6 +359,8 @@ def test_paths_in_an_asset_complete(known: Program, command: str) -> None:
     inside = _complete(f"coexplorer {command} {RAW[:8]} {folders[0]}/", env)
     assert inside
     assert all(f"{folders[0]}/" in line for line in inside)
+    if command != "files":
+        assert _complete(f"coexplorer {command} {RAW} {paths[-1]} ", env) == offered
     known.server.stop()
     assert _complete(f"coexplorer {command} {RAW} ", env) == offered  # it was seen
     assert "".join(_complete(f"coexplorer {command} {RAW} {folders[1]}/", env)) == ""
