@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import anyio
 import anyio.abc
@@ -23,6 +24,9 @@ from coexplorer.remote_files import (
     RemoteFiles,
 )
 from coexplorer.remote_files.limits import Limits
+
+_MOST_AHEAD: Final = 6
+"""So many folders are listed at once where somebody goes through all of them."""
 
 
 class FileStore:
@@ -51,14 +55,27 @@ class FileStore:
         key = source.build_key(path, "folder")
         if (known := self._folders.peek(key)) is not None:
             return known
-        listing = self._listings.get(key)
-        if listing is None:
-            listing = self._listings[key] = _Listing()
-            self._files.tasks.start_soon(self._list, source, path, key, listing)
+        listing = self._listings.get(key) or self._start(source, path, key)
         await listing.over.wait()
         if listing.folder is None:
             raise copy.copy(listing.error)
         return listing.folder
+
+    def list_ahead(self, source: FileSource, paths: Iterable[str]) -> None:
+        """Begin to list folders that somebody will ask for soon, as far as that is kept."""
+        if not (source.is_fixed or source.holds_s):
+            return
+        for path in paths:
+            if len(self._listings) >= _MOST_AHEAD:
+                return
+            key = source.build_key(path, "folder")
+            if key not in self._listings and self._folders.peek(key) is None:
+                self._start(source, path, key)
+
+    def _start(self, source: FileSource, path: str, key: CacheKey) -> _Listing:
+        listing = self._listings[key] = _Listing()
+        self._files.tasks.start_soon(self._list, source, path, key, listing)
+        return listing
 
     async def _list(self, source: FileSource, path: str, key: CacheKey, listing: _Listing) -> None:
         """Find a listing; it never raises: those who wait are told."""

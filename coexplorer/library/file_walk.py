@@ -22,6 +22,9 @@ _DEEPEST: Final = 300
 
 _MOST_FOLDERS: Final = 200_000
 
+_AHEAD: Final = 16
+"""Of so many entries that come next the folders are listed ahead: a request takes its time."""
+
 TELL_OWNER: Final = "tell who runs the platform"
 
 OF_ALL: Final = (NotSignedIn, RateLimited, Unreachable)
@@ -44,6 +47,7 @@ def tell(error: CoexplorerError, trouble: OnTrouble | None) -> None:
 
 async def walk_folders(
     look: Callable[[str], Awaitable[Sequence[FileEntry]]],
+    ahead: Callable[[Sequence[str]], None],
     path: str,
     rules: FileRules,
     trouble: OnTrouble | None,
@@ -52,6 +56,7 @@ async def walk_folders(
 
     Args:
         look: Lists a folder.
+        ahead: Told of folders that will be looked at soon, right before one is.
         path: Where to begin.
         rules: Which files are meant; folders without any are not looked into.
         trouble: Called with what is missing, while the rest goes on. None: raise it.
@@ -79,6 +84,7 @@ async def walk_folders(
             )
             tell(endless, trouble)
             return
+        ahead(_find_next(waiting, rules))
         try:
             inner = await look(entry.wire_path)
         except ApiError as error:
@@ -88,6 +94,12 @@ async def walk_folders(
             tell(error, trouble)
         else:
             waiting += [(each, depth + 1) for each in reversed(inner)]
+
+
+def _find_next(waiting: Sequence[tuple[FileEntry, int]], rules: FileRules) -> list[str]:
+    """Return the folders that come next, as far as that is known."""
+    soon = (entry for entry, _ in reversed(waiting[-_AHEAD:]))
+    return [each.wire_path for each in soon if each.is_folder and _is_meant(each, rules)]
 
 
 def _is_new(

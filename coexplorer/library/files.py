@@ -285,7 +285,12 @@ class Files:
                 listed(entries)
             return entries
 
-        walk = walk_folders(look, path, rules or FileRules(), trouble)
+        source = await self._find_source(asset_id)
+
+        def ahead(folders: Sequence[str]) -> None:
+            self._store.list_ahead(source, folders)
+
+        walk = walk_folders(look, ahead, path, rules or FileRules(), trouble)
         async with aclosing(walk) as entries:
             async for entry in entries:
                 yield entry

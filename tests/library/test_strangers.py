@@ -1,6 +1,7 @@
 """A platform that answers nonsense: the library keeps the good part and says so."""
 
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
@@ -125,6 +126,32 @@ async def test_folders_without_end_are_refused(tmp_path: Path, listing: Folder, 
             with pytest.raises((Refused, BadReply), match=r"without end|where it is not"):
                 await use
     assert len(server.asked) < 350
+
+
+async def test_folders_that_come_next_are_listed_meanwhile(tmp_path: Path) -> None:
+    names = [f"d{number:02}" for number in range(30)]
+    third = threading.Event()
+    waited: list[bool] = []
+
+    def answer(asked: Asked) -> Iterable[bytes]:
+        if not asked.path.endswith("/files"):
+            return [reply(200, MINE)]
+        path = json.loads(asked.body)["path"]
+        if path == "d02":
+            third.set()
+        if path == "d00":
+            waited.append(third.wait(timeout=60))
+        items = [file(f"{path}/f")] if path else [folder(name) for name in names]
+        return [reply(200, {"items": items})]
+
+    with raw_server(answer) as server:
+        async with open_library(build_settings(server, tmp_path), origin="cli") as library:
+            await library.platform.fetch(A)
+            found = await list_all(library)
+            asked = [json.loads(each.body)["path"] for each in server.asked if each.body]
+    assert waited == [True], "nobody asked for the third before the first was there"
+    assert sorted(asked) == ["", *names], "each is asked for once"
+    assert found == [path for name in names for path in (name, f"{name}/f")]
 
 
 async def test_no_more_of_a_file_is_written_than_was_announced(tmp_path: Path) -> None:
