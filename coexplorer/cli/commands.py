@@ -115,7 +115,7 @@ ALIASES = {
     **dict.fromkeys(("meta", "fields", "schema"), "metadata"),
     **dict.fromkeys(("check", "diagnose", "diagnostics", "debug"), "doctor"),
     **dict.fromkeys(("browse", "web"), "open"),
-    **dict.fromkeys(("du", "usage", "df"), "stats"),
+    **dict.fromkeys(("usage", "df"), "stats"),
     **dict.fromkeys(("used-by", "usedby", "users"), "uses"),
     **dict.fromkeys(("version",), "--version"),
 }

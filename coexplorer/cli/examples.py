@@ -21,13 +21,13 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("coexplorer ls tag:raw -o ids | coexplorer files - -o csv", "those of many assets"),
     ),
     "cat": (
-        ("coexplorer cat 6b2be3dc data_description.json | jq .", "one file, into a program"),
+        ("coexplorer cat 6b2be3dc data_description.json", "read one file, or pipe it into jq"),
         ("coexplorer ls tag:raw -o ids | coexplorer cat - metadata.json", "that of each asset"),
         ("coexplorer cat 6b2be3dc video.mp4 --range 64MB:65MB >part", "a part of a large one"),
     ),
     "head": (
         ("coexplorer head 6b2be3dc behavior/trials.csv -n 3", "the first three lines"),
-        ("coexplorer head 6b2be3dc video.mp4 -c 100 | xxd", "the first 100 bytes"),
+        ("coexplorer head 6b2be3dc video.mp4 -c 100 >part", "the first 100 bytes"),
     ),
     "tail": (("coexplorer tail 6b2be3dc output -n 50", "how a run ended"),),
     "get": (
