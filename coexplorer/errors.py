@@ -108,11 +108,13 @@ class ApiError(CoexplorerError):
     Attributes:
         by_page: It was said with a web page, as proxies and firewalls do, never the platform.
         said: What the platform said to it, as one line; empty: nothing.
+        of_storage: It was a file's storage that said no or was not reached, not the platform.
         too_long: The reply was longer than what is kept of one; of fewer rows it may not be.
     """
 
     by_page: bool = False
     said: str = ""
+    of_storage: bool = False
     too_long: bool = False
 
     def __init__(

@@ -168,6 +168,7 @@ class Storage:
                 "the platform can't be reached",
                 f"the file's storage, {request.url.host}, can't be reached",
             )
+            failure.error.of_storage = True
             raise Failed(failure) from None
         if response is None:
             reason = f"gave no answer within {limit_s:.0f} s"

@@ -103,13 +103,16 @@ def classify_stored(status: int, body: bytes, *, retry_after_s: float | None = N
             f"the file's storage refused this (status {status}){because}", hint=_REFUSED
         )
     error.status, error.said, error.by_page = status, said, by_page
+    error.of_storage = True
     error.retry_after_s = retry_after_s
     return Failure(kind, error)
 
 
 def build_stopped(reason: str, *, kind: FailureKind) -> Failure:
     """Describe a storage that says nothing, or no more."""
-    return Failure(kind, Unreachable(f"the file's storage {reason}", hint="try again in a while"))
+    error = Unreachable(f"the file's storage {reason}", hint="try again in a while")
+    error.of_storage = True
+    return Failure(kind, error)
 
 
 def tell_bad_address(url: str) -> str:

@@ -90,6 +90,7 @@ def classify(
             error = Rejected(f"{access.place} refuses this (status {status}){because}")
         error.message = error.message.replace("the file's storage", access.place)
     error.status, error.said, error.retry_after_s = status, said, retry_after_s
+    error.of_storage = True
     return Failure(kind, error)
 
 

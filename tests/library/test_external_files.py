@@ -187,8 +187,9 @@ async def test_what_is_in_the_way_is_said_in_a_sentence(
         with pytest.raises(Rejected, match="impossible name"):
             await library.files.list_folder(MINE)
     async with connect(endpoint="http://127.0.0.1:9") as library:
-        with pytest.raises(Unreachable, match=r"127\.0\.0\.1"):
+        with pytest.raises(Unreachable, match=r"127\.0\.0\.1") as raised:
             await library.files.list_folder(SAMPLE)
+        assert raised.value.of_storage, "a mount goes on saving to the platform"
 
 
 @pytest.mark.usefixtures("signed")

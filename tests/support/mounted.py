@@ -74,6 +74,8 @@ class Mounted:
             "XDG_DATA_HOME": f"{home}/data",
             "CODEOCEAN_DOMAIN": self.server.url,
             "CODEOCEAN_TOKEN": self.server.users[0].token,
+            "AWS_ENDPOINT_URL_S3": self.server.s3_url,
+            "AWS_EC2_METADATA_DISABLED": "true",
             "LC_ALL": "C.UTF-8",
             "TERM": "xterm",
             "TMPDIR": home,  # where a mount puts what no other disk has room for

@@ -185,7 +185,7 @@ class AssetData:
             listing.names = await trio.to_thread.run_sync(name_entries, found)
         except CoexplorerError as error:
             listing.error = await self._explain(error, folder)
-            if isinstance(error, Unreachable) and is_internal:  # else it is a bucket that is away
+            if isinstance(error, Unreachable) and not error.of_storage:  # saves go elsewhere
                 self._reach.health.note(error)
         except Exception:
             log.exception("listing %s failed", folder.title)
