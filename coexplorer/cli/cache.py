@@ -73,7 +73,7 @@ def _print(
     folder: Path, use: CacheUse, kept: Sequence[tuple[AssetId, str, int]], style: Format
 ) -> None:
     if style is not Format.TABLE:
-        print_object(CACHE, cache_values(folder, use, kept), style)
+        print_object(CACHE, cache_values(str(folder), use, kept), style)
         return
     most = f"of at most {size_text(use.most_bytes)}" if use.most_bytes else "(nothing is kept)"
     print_line(f"{size_text(use.used_bytes)} {most} in {folder}")

@@ -30,7 +30,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _USUAL_LINES: Final = 10
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class HowMuch(msgspec.Struct, frozen=True):
     """How many lines or bytes.
 
     Attributes:
@@ -41,7 +41,7 @@ class Wanted(msgspec.Struct, frozen=True):
     sign: str = ""
 
 
-class _WantedType(click.ParamType[Wanted]):
+class _HowMuchType(click.ParamType[HowMuch]):
     """A number, of bytes with a unit if there is one; with a sign where that means something.
 
     Args:
@@ -56,15 +56,15 @@ class _WantedType(click.ParamType[Wanted]):
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Wanted:
-        if isinstance(value, Wanted):
+    ) -> HowMuch:
+        if isinstance(value, HowMuch):
             return value
         sign = value[:1] if value[:1] == self._sign else ""
         count = read_bytes(value.removeprefix(sign), sizes=self._sizes)
         if count is None:
             told = "a number of bytes, such as 100 or 2MB" if self._sizes else "a number of lines"
             self.fail(f"{value!r} is not {told}", param, ctx)
-        return Wanted(count, sign)
+        return HowMuch(count, sign)
 
 
 class _Range(click.ParamType[tuple[int | None, int | None]]):
@@ -163,7 +163,7 @@ def cat_command(
 @click.option(
     "-n",
     "--lines",
-    type=_WantedType("-", sizes=False),
+    type=_HowMuchType("-", sizes=False),
     metavar="N",
     help="The first N lines (default: 10); -N: all but the last N.",
 )
@@ -171,7 +171,7 @@ def cat_command(
     "-c",
     "--bytes",
     "size",
-    type=_WantedType("-", sizes=True),
+    type=_HowMuchType("-", sizes=True),
     metavar="N",
     help="The first N bytes, such as 100 or 2MB; -N: all but the last N.",
 )
@@ -182,8 +182,8 @@ def head_command(
     paths: tuple[str, ...],
     *,
     raw: bool,
-    lines: Wanted | None,
-    size: Wanted | None,
+    lines: HowMuch | None,
+    size: HowMuch | None,
 ) -> None:
     """Print the beginning of files of an asset.
 
@@ -210,7 +210,7 @@ def head_command(
 @click.option(
     "-n",
     "--lines",
-    type=_WantedType("+", sizes=False),
+    type=_HowMuchType("+", sizes=False),
     metavar="N",
     help="The last N lines (default: 10); +N: all from line N on.",
 )
@@ -218,7 +218,7 @@ def head_command(
     "-c",
     "--bytes",
     "size",
-    type=_WantedType("+", sizes=True),
+    type=_HowMuchType("+", sizes=True),
     metavar="N",
     help="The last N bytes, such as 100 or 2MB; +N: all from byte N on.",
 )
@@ -230,8 +230,8 @@ def tail_command(
     paths: tuple[str, ...],
     *,
     raw: bool,
-    lines: Wanted | None,
-    size: Wanted | None,
+    lines: HowMuch | None,
+    size: HowMuch | None,
     follow: bool,
 ) -> None:
     """Print the end of files of an asset.
@@ -259,7 +259,7 @@ def tail_command(
     leave(code)
 
 
-def _choose(lines: Wanted | None, size: Wanted | None) -> tuple[Wanted, bool]:
+def _choose(lines: HowMuch | None, size: HowMuch | None) -> tuple[HowMuch, bool]:
     """Return how much is wanted, and whether that is lines.
 
     Raises:
@@ -269,7 +269,7 @@ def _choose(lines: Wanted | None, size: Wanted | None) -> tuple[Wanted, bool]:
         raise click.UsageError("give -n or -c, not both")
     if size is not None:
         return size, False
-    return Wanted(_USUAL_LINES) if lines is None else lines, True
+    return HowMuch(_USUAL_LINES) if lines is None else lines, True
 
 
 class _Part(msgspec.Struct):

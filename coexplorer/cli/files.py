@@ -259,10 +259,10 @@ def _read_rules(
     """Return the patterns in the order in which they were given; None: there are none."""
     if not (include or exclude):
         return None
-    from coexplorer.library.file_rules import FileRules, Rule
+    from coexplorer.library.file_rules import FileRule, FileRules
 
     order: list[tuple[str, str]] = ctx.meta[_ORDER]
-    return FileRules(Rule(pattern, name == "include") for name, pattern in order)
+    return FileRules(FileRule(pattern, name == "include") for name, pattern in order)
 
 
 async def _download(

@@ -6,7 +6,6 @@ Those of an asset are with its keys: `coexplorer.cli.asset_keys`. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -98,10 +97,10 @@ def folder_values(asset_id: AssetId, folder: FolderSize) -> Values:
     }
 
 
-def cache_values(folder: Path, use: CacheUse, kept: Sequence[tuple[AssetId, str, int]]) -> Values:
+def cache_values(folder: str, use: CacheUse, kept: Sequence[tuple[AssetId, str, int]]) -> Values:
     """Return what is kept of files: all of it, and id, name and size of each asset."""
     return {
-        "folder": str(folder),
+        "folder": folder,
         "used": use.used_bytes,
         "most": use.most_bytes,
         "assets": [{"id": each, "name": name, "size": size} for each, name, size in kept],

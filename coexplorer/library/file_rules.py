@@ -16,7 +16,7 @@ import msgspec
 _TOKENS = re.compile(r"\*\*/|\*+|\?|\[!?\]?[^\]]*\]|\\.|.", re.DOTALL)
 
 
-class Rule(msgspec.Struct, frozen=True):
+class FileRule(msgspec.Struct, frozen=True):
     """One pattern.
 
     Attributes:
@@ -36,7 +36,7 @@ class FileRules:
         rules: The patterns; none: every file is meant.
     """
 
-    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+    def __init__(self, rules: Iterable[FileRule] = ()) -> None:
         self._rules = [_CompiledRule(each) for each in rules]
 
     def takes(self, path: str) -> bool:
@@ -59,7 +59,7 @@ class FileRules:
 
 
 class _CompiledRule:
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: FileRule) -> None:
         self.takes = rule.takes
         pattern = rule.pattern.removesuffix("/***")
         self._of_folders = pattern.endswith("/")

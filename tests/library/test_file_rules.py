@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from coexplorer.library.file_rules import FileRules, Rule
+from coexplorer.library.file_rules import FileRule, FileRules
 from coexplorer.library.local_names import LocalNames
 from coexplorer.models import FileEntry
 
@@ -23,7 +23,7 @@ FILES = [
 
 def read(words: str) -> FileRules:
     """Read ``+pattern -pattern``, as they would be given."""
-    return FileRules(Rule(each[1:], each[0] == "+") for each in words.split())
+    return FileRules(FileRule(each[1:], each[0] == "+") for each in words.split())
 
 
 def choose(words: str) -> list[str]:
