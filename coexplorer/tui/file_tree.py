@@ -53,6 +53,7 @@ class FileTree:
         self.cells = 80
         self.marked: dict[str, FileEntry] = {}
         self._listed: dict[str, Sequence[FileEntry]] = {}
+        self._told: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         self._open: set[str] = {""}
         self.build_rows()
@@ -62,6 +63,7 @@ class FileTree:
     def put(self, folder: str, entries: Sequence[FileEntry]) -> None:
         """Take what is in a folder."""
         self._listed[folder] = entries
+        self._told[folder] = _describe(entries)
         self._faults.pop(folder, None)
         self.build_rows()
 
@@ -170,7 +172,7 @@ class FileTree:
         sign, told, is_open = " ", show_size(entry.size_bytes), False
         if entry.is_folder:
             is_open = entry.wire_path in self._open
-            sign, told = ("▾" if is_open else "▸"), self._tell_folder(entry.wire_path)
+            sign, told = ("▾" if is_open else "▸"), self._told.get(entry.wire_path, "")
         told_cells = max(_SIZE_CELLS, width(told))
         start = f"{MARK if entry.path in self.marked else ' '} {indent}{sign} "
         room = max(1, cells - width(start) - told_cells - 1)
@@ -181,13 +183,12 @@ class FileTree:
         shown = fit(cut_middle(name, room), room)
         return ((f"{start}{shown}", role), (f" {fit(told, told_cells, right=True)}", Role.DIM))
 
-    def _tell_folder(self, folder: str) -> str:
-        entries = self._listed.get(folder)
-        if entries is None:
-            return ""
-        files = [each for each in entries if not each.is_folder]
-        sizes = [each.size_bytes for each in files if each.size_bytes is not None]
-        folders = len(entries) - len(files)
-        parts = [plural(folders, "folder")] if folders else []
-        parts += [f"{plural(len(files), 'file')}, {show_size(sum(sizes))}"] if files else []
-        return ", ".join(parts) or "empty"
+
+def _describe(entries: Sequence[FileEntry]) -> str:
+    """Say how many folders and files are in a folder, and how large these are."""
+    files = [each for each in entries if not each.is_folder]
+    sizes = [each.size_bytes for each in files if each.size_bytes is not None]
+    folders = len(entries) - len(files)
+    parts = [plural(folders, "folder")] if folders else []
+    parts += [f"{plural(len(files), 'file')}, {show_size(sum(sizes))}"] if files else []
+    return ", ".join(parts) or "empty"

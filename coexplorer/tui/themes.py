@@ -90,6 +90,9 @@ App:ansi AssetList {
     }
     .list--cursor { text-style: bold reverse; }
 }
+App:ansi LongLines .picker--unfocused {
+    color: ansi_default; background: ansi_default; text-style: underline;
+}
 App:ansi Picker .picker--cursor {
     color: ansi_default; background: ansi_default; text-style: bold reverse;
 }

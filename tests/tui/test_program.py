@@ -273,6 +273,41 @@ def test_the_users_editor_gets_the_terminal_and_gives_it_back(
         assert server.store.get(OUTSIDE).name == "from outside"
 
 
+@only_with_the_layer
+def test_files_are_looked_into_and_the_pager_gets_the_terminal(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    """A log with colors in it obeys nobody; a copy of it, as it is, is the pager's."""
+    script = tmp_path / "pager.sh"
+    script.write_text(f'#!/bin/sh\necho PAGING; read answer < /dev/tty\ncp "$1" {tmp_path}/seen\n')
+    script.chmod(0o700)
+    with open_program(server, PAGER=str(script)) as session:
+        session.wait_for("open data")
+        session.write("/")
+        session.write("655019 type:dataset\r")
+        session.wait_for("1 of 9")
+        session.write("f")
+        session.wait_for("data_description.json")
+        session.write("/")
+        session.wait_for("names with")
+        session.write("logs\r\r")
+        session.wait_for("acquisition.log")
+        session.write("j\r")
+        session.wait_for("block 0 ok")
+        session.press("tab")
+        for _ in range(7):
+            session.write("\x1b[6~")  # page down
+        session.wait_for("\\x1b[31mERROR")
+        session.write("|")
+        session.wait_for("PAGING")
+        assert b"\x1b[31mERROR" not in session.output
+        session.write("\r")
+        session.wait_for("acquisition.log")
+        session.press("esc")
+        session.press("esc")
+    assert b"\x1b[31mERROR" in (tmp_path / "seen").read_bytes()
+
+
 def write_waiting_editor(folder: Path) -> Path:
     """Write an editor that writes at once, and goes on when a file `go` is there."""
     script = folder / "editor.sh"

@@ -225,6 +225,8 @@ class FilesScreen(CommandScreen[None]):
         if self._in_preview:
             kept = _OF_PREVIEW | ({"files.open"} if self._pane.is_tree else set())
             return [command for command in shown if command.id in kept]
+        if self._pane.entry is None:
+            return [command for command in shown if command.id != "files.pane"]
         return shown
 
     async def on_descendant_focus(self) -> None:
@@ -239,14 +241,14 @@ class FilesScreen(CommandScreen[None]):
         if self._in_preview:
             self._pane.follow()
 
-    # Moving and opening
+    # Moving and opening: in workers, as a pane handles its own keys later than these are found
 
     def on_click(self, event: events.Click) -> None:
         """Open what was clicked twice."""
         if event.widget is self._files and event.chain > 1:
             self.perform("files.open")
 
-    def do_files_open(self) -> None:
+    async def do_files_open(self) -> None:
         """Open the folder or file under the cursor, or fold what is."""
         if self._in_preview:
             self._pane.set_folded(folded=None)
@@ -254,7 +256,7 @@ class FilesScreen(CommandScreen[None]):
         row, entry = self._tree.rows[self._files.at], self._row_entry
         if entry is None:
             if row.is_fault:
-                self.do_files_retry()
+                await self.do_files_retry()
         elif entry.is_folder:
             self._toggle(entry)
         else:
@@ -290,7 +292,7 @@ class FilesScreen(CommandScreen[None]):
             await self.release_keys(FOLDER)
             self._show_footer()
 
-    def do_files_unfold(self) -> None:
+    async def do_files_unfold(self) -> None:
         """Open the folder, unfold the line, or scroll to the right."""
         if self._in_preview:
             if not self._pane.set_folded(folded=False):
@@ -300,7 +302,7 @@ class FilesScreen(CommandScreen[None]):
         if entry is not None and entry.is_folder and not self._tree.is_open(entry.wire_path):
             self._toggle(entry)
 
-    def do_files_fold(self) -> None:
+    async def do_files_fold(self) -> None:
         """Close the folder that the cursor is on or in, fold the line, or scroll to the left."""
         if self._in_preview:
             pane = self._pane
@@ -317,7 +319,7 @@ class FilesScreen(CommandScreen[None]):
         elif (parent := self._tree.find_folder(self._files.at)) is not None:
             self._files.move_to(parent)
 
-    def do_files_pane(self) -> None:
+    async def do_files_pane(self) -> None:
         """Go from the tree to the preview, or back."""
         if self._in_preview:
             self._leave_preview()
@@ -331,28 +333,28 @@ class FilesScreen(CommandScreen[None]):
             self.call_after_refresh(self._show)
         self.set_focus(self._files)
 
-    def do_files_start(self) -> None:
+    async def do_files_start(self) -> None:
         """Go to the first row, or to the start of the file."""
         if self._in_preview:
             self._pane.go_to_start()
         else:
             self._files.move_to(0)
 
-    def do_files_end(self) -> None:
+    async def do_files_end(self) -> None:
         """Go to the last row, or to the end of the file."""
         if self._in_preview:
             self._pane.go_to_end()
         else:
             self._files.move_to(len(self._tree.rows) - 1)
 
-    def do_files_retry(self) -> None:
+    async def do_files_retry(self) -> None:
         """Try again what went wrong."""
         row = self._tree.rows[self._files.at] if self._files.at < len(self._tree.rows) else None
-        if self._pane.failed and self._pane.entry is not None and self.has_class("previews"):
-            self._pane.open(self._pane.entry)
-        elif row is not None and row.is_fault:
+        if row is not None and row.is_fault and not self._in_preview:
             self._tree.open(row.folder)
             self._list(row.folder)
+        elif self._pane.failed and self._pane.entry is not None and self.has_class("previews"):
+            self._pane.open(self._pane.entry)
         else:
             self.say("nothing has gone wrong here", about=HERE)
 
@@ -397,11 +399,11 @@ class FilesScreen(CommandScreen[None]):
             self._show()
             self._files.move_to(self._files.at)
 
-    def do_files_next(self) -> None:
+    async def do_files_next(self) -> None:
         """Go to the next name that was asked for."""
         self._go_to_next(1)
 
-    def do_files_previous(self) -> None:
+    async def do_files_previous(self) -> None:
         """Go to the name before."""
         self._go_to_next(-1)
 
@@ -418,7 +420,7 @@ class FilesScreen(CommandScreen[None]):
 
     # Taking files along
 
-    def do_files_mark(self) -> None:
+    async def do_files_mark(self) -> None:
         """Mark the file or folder, or unmark it, and move on."""
         entry = self._row_entry
         if entry is not None and not self._in_preview:
@@ -449,7 +451,7 @@ class FilesScreen(CommandScreen[None]):
         self._tree.marked.clear()
         self._show()
 
-    def do_files_stop(self) -> None:
+    async def do_files_stop(self) -> None:
         """Stop getting files; what has come of them is kept."""
         if self._getting.stop is None:
             self.say("nothing is on its way", about=HERE)
