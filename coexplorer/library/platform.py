@@ -15,7 +15,7 @@ from coexplorer.library.people import find_other
 from coexplorer.library.permissions import Seen, read_all_sharing
 from coexplorer.library.remote import find_remote, search_remote
 from coexplorer.library.results import RemoteFound
-from coexplorer.library.viewed import find_viewed
+from coexplorer.library.viewed import Viewed
 from coexplorer.metadata.schema import MetadataSchema
 from coexplorer.models import Asset, AssetId, Record, SearchRequest, Secret, Wait
 from coexplorer.query import Query
@@ -30,6 +30,7 @@ class Platform:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._viewed = Viewed(context)
 
     async def fetch(self, asset_id: AssetId) -> Record:
         """GET an asset and update the catalog with it.
@@ -74,7 +75,7 @@ class Platform:
 
         Where it can't be asked, none: this raises no `ApiError`.
         """
-        return await find_viewed(self._context, ids)
+        return await self._viewed.find(ids)
 
     def search(self, request: SearchRequest, *, rows: int | None = None) -> AsyncIterator[Asset]:
         """Stream what the platform itself finds, each asset once.
