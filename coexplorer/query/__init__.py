@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         ValueKind,
         find_field,
     )
-    from coexplorer.query.format import format_query, format_term, format_text
+    from coexplorer.query.format import format_id, format_query, format_term, format_text
     from coexplorer.query.matching import fulfils, group_terms, spell_value
     from coexplorer.query.narrow import narrow_text, narrow_to_tag
     from coexplorer.query.parse import parse_partial, parse_query, parse_value
@@ -72,6 +72,7 @@ __all__ = [
     "find_field",
     "find_key_at",
     "fold",
+    "format_id",
     "format_query",
     "format_size",
     "format_term",
@@ -95,7 +96,7 @@ _ROOMS = {
     **dict.fromkeys(
         ("FIELDS", "FLAGS", "SORT_FIELDS", "QueryField", "ValueKind", "find_field"), "fields"
     ),
-    **dict.fromkeys(("format_query", "format_term", "format_text"), "format"),
+    **dict.fromkeys(("format_id", "format_query", "format_term", "format_text"), "format"),
     **dict.fromkeys(("fulfils", "group_terms", "spell_value"), "matching"),
     **dict.fromkeys(("narrow_text", "narrow_to_tag"), "narrow"),
     **dict.fromkeys(("parse_partial", "parse_query", "parse_value"), "parse"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coexplorer.query.compare import ANYTHING, OPERATORS
 from coexplorer.query.fields import find_field
-from coexplorer.query.ids import find_whole
+from coexplorer.query.ids import find_whole, is_whole
 from coexplorer.query.possible import can_be
 from coexplorer.query.scan import FIELD_START, NEGATION, is_bare, quote
 from coexplorer.query.tree import (
@@ -54,6 +54,15 @@ def format_term(term: Term) -> str:  # noqa: PLR0911 - one for each kind
             return f"{sign}is:{term.name}"
         case Compare():
             return sign + _format_compare(term)
+
+
+def format_id(field: str, asset_id: str) -> str:
+    """Return the term that asks for one id, of whatever form a platform gives it.
+
+    One of another form than usual may be the beginning of another one: it is compared whole.
+    """
+    how: How = "" if is_whole(asset_id) else "whole"
+    return format_term(Match(field, asset_id, how=how))
 
 
 def format_text(field: str, text: str) -> str:

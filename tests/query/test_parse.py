@@ -18,6 +18,7 @@ from coexplorer.query import (
     Query,
     SortKey,
     Word,
+    format_id,
     format_query,
     parse_partial,
     parse_query,
@@ -250,6 +251,15 @@ def test_what_another_platform_may_have_can_be_asked_for_in_quotes(term: Match) 
     written = format_query(Query((term,)))
     assert f'"{term.text}"' in written
     assert parse_query(written).terms == (term,)
+
+
+@pytest.mark.parametrize("field", ["contained_data_id", "id", "capsule"])
+@pytest.mark.parametrize("asset_id", [ONE, "asset-1", ONE[:8], '"', "a,b", "*", "=x", "all(x)"])
+def test_the_term_of_any_id_asks_for_that_id(field: str, asset_id: str) -> None:
+    (term,) = parse_query(format_id(field, asset_id)).terms
+    assert isinstance(term, Match)
+    assert (term.field, term.text.lower()) == (field, asset_id.lower())
+    assert term.how == ("" if asset_id.lower() == ONE else "whole")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from coexplorer.query import complete_at, format_text, narrow_text
+from coexplorer.query import complete_at, format_id, format_text, narrow_text
 from coexplorer.tui.actions import retag, tagging
 from coexplorer.tui.actions.marks import ONLY_ONE
 from coexplorer.tui.screens.key_queue import OPEN
@@ -167,7 +167,7 @@ def list_derived(screen: Workbench) -> None:
     row = screen.rows.current
     if row is not None:
         others = screen.marks_others
-        _go_on(screen, f"contained_data_id:{row.id}")
+        _go_on(screen, format_id("contained_data_id", row.id))
         if others:
             screen.say(ONLY_ONE)
 
