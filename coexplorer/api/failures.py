@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
-from coexplorer.api.refusal_text import find_message, find_page_title
+from coexplorer.api.refusal_text import drop_phrase, find_message, find_page_title
 from coexplorer.errors import (
     FAILING_STATUSES,
     NEW_TOKEN,
@@ -121,8 +122,9 @@ def classify_reply(
         retry_after_s: Seconds that the platform asked to wait for.
     """
     said = find_message(body)
-    because = f": {said}" if said else ""
     by_page = bool(find_page_title(body))
+    told = said if by_page else drop_phrase(said, status)
+    because = f": {told}" if told else ""
     match status:
         case 401:
             error: ApiError = NotSignedIn(
@@ -317,7 +319,8 @@ def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = Fal
         act: What was to be done.
         by_page: It was said with a web page.
     """
-    because = f": {said}" if said else ""
+    told = said if by_page else drop_phrase(said, HTTPStatus.FORBIDDEN)
+    because = f": {told}" if told else ""
     unexplained = not by_page and _SAYS_NOTHING.fullmatch(said) is not None
     words = said.lower()
     own = subject in _OWNED
@@ -416,7 +419,7 @@ def _build_not_found(
     if by_page:  # whoever stands in between knows nothing of what there is
         return build_bad_reply("", body, status, writes=False).error
     if act is Act.CREATE:  # nothing that there is was asked for
-        said = find_message(body)
+        said = drop_phrase(find_message(body), status)
         return Rejected(
             f"the platform did not find what to make this of{f': {said}' if said else ''}",
             hint="check what it is made from, and the domain",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
+from http import HTTPStatus
 from typing import Final
 
 from coexplorer.api.masking import mask_queries
@@ -42,6 +44,21 @@ def find_message(body: bytes) -> str:
     except ValueError:
         text = body.decode("utf-8", "replace")
     return shorten_line(text)
+
+
+def drop_phrase(said: str, status: int) -> str:
+    """Take HTTP's own name of a status off a message: in a sentence it says nothing.
+
+    ``Forbidden: your role is viewer`` becomes ``your role is viewer``; of ``403 Forbidden``
+    nothing is left.
+    """
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        return said
+    ends = r"(?:\s*[:;,.\-\u2013\u2014]\s*|\W*$)"
+    found = re.match(rf"(?:{status}\W+)?{re.escape(phrase)}{ends}", said, re.IGNORECASE)
+    return said[found.end() :] if found else said
 
 
 def find_page_title(body: bytes) -> str:

@@ -108,6 +108,27 @@ def test_a_refused_write_says_what_the_platform_said() -> None:
     assert failure.error.message == "you can read but not change this asset: viewer role"
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "told"),
+    [
+        (401, "Unauthorized: the token has expired", "not signed in: the token has expired"),
+        (401, "401 Unauthorized", "not signed in"),
+        (403, "Forbidden: viewer role", "you can read but not change this asset: viewer role"),
+        (403, "forbidden - viewer role", "you can read but not change this asset: viewer role"),
+        (403, "Forbidden words", "you can read but not change this asset: Forbidden words"),
+        (403, "Forbidden.", "you can read but not change this asset"),
+        (400, "Bad Request: no name", "the platform refused this (status 400): no name"),
+        (400, "Forbidden: no name", "the platform refused this (status 400): Forbidden: no name"),
+        (500, "Internal Server Error", "the platform failed with status 500"),
+        (499, "Unnamed: x", "the platform refused this (status 499): Unnamed: x"),
+    ],
+)
+def test_the_name_of_a_status_says_nothing_in_a_sentence(status: int, said: str, told: str) -> None:
+    body = json.dumps({"message": said}).encode()
+    error = classify_reply(status, body, subject="asset", writes=True, act=Act.CHANGE).error
+    assert error.message == told
+
+
 SCOPE = "The access token doesn't have permissions to perform the request"
 
 
