@@ -86,7 +86,7 @@ def _count_plan(plan: Plan) -> str:
 
 def name_action(plan: Plan) -> str:
     """Return what a plan does, as the first word of a sentence (pure)."""
-    actions = {item.action for item in plan.todo if not item.withdraws}
+    actions = {item.action for item in plan.todo or plan.items if not item.withdraws}
     verb = actions.pop() if len(actions) == 1 else "change"
     return "Change the sharing of" if verb == "share" else str(verb).capitalize()
 

@@ -6,8 +6,9 @@ what can be known before is looked at: the run, its results, the workstation, th
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,8 @@ from coexplorer.models import (
 from coexplorer.text import plural
 
 _OF_THE_KERNEL: Final = ("/proc", "/sys", "/dev")
+_DATA: Final = "data"
+"""The folder of a capsule where what is attached to it appears."""
 _FEWEST_PARTS: Final = 2
 _NAMED: Final = 5
 _SINCE: Final[Mapping[type[AssetSource], str]] = {
@@ -254,9 +257,21 @@ class CaptureChecks:
                 f"nobody can look from here whether {source.path!r} is in {_name(run)}:"
                 " if it is not, the asset will fail"
             )
+            self._tell_attached(source.path, [CAPSULE_ROOT / _DATA])
             return source
         path = await self._context.read(partial(_find_local, source.path))
+        self._tell_attached(path, await self._context.read(partial(_list_attached, self._root)))
         return msgspec.structs.replace(source, path=path)
+
+    def _tell_attached(self, path: str, attached: Sequence[Path]) -> None:
+        """Say that a folder holds what is attached, which few want to copy."""
+        inside = [each for each in attached if each.is_relative_to(path)]
+        if inside:
+            others = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
+            self._context.tell(
+                f"the files of attached assets are captured too, from {inside[0]}{others}:"
+                " to leave them out, name a folder that does not hold them"
+            )
 
     async def _check_parts(self, source: CombinedSource) -> None:
         records = {each.asset.id: each for each in await self._context.records(list(source.ids))}
@@ -336,6 +351,13 @@ def _find_local(text: str) -> str:
     if not holds:
         raise Refused(f"{text!r} holds no files: there is nothing to capture")
     return str(path)
+
+
+def _list_attached(root: Path) -> list[Path]:
+    """Return the folders of what is attached here; none where they can't be read. Blocks."""
+    with contextlib.suppress(OSError):
+        return sorted(each for each in (root.resolve() / _DATA).iterdir() if each.is_dir())
+    return []
 
 
 def explain_refusal(new: NewAsset, error: ApiError) -> None:

@@ -296,6 +296,7 @@ def test_what_does_nothing_leaves_nothing_in_the_log(shell: Program) -> None:
         mixed = shell("attach", DERIVED, RAW, VIEWED, "-y")
         assert mixed.code != 0
         assert "no mount folder" in mixed.err
+    assert "Attach 0 assets, leave 1 out" in shell("attach", RAW, "--dry-run").out
     assert [row["change"] for row in shell.ok("log", "-o", "json").json] == [1]
 
 

@@ -221,6 +221,31 @@ async def test_a_folder_of_this_workstation_is_named_as_it_is(
     assert new.source == WorkstationSource(SESSION, str(folder.resolve()))
 
 
+@pytest.mark.parametrize(
+    ("here", "path", "told"),
+    [
+        (SESSION, "{}", "/data/one and 1 more"),
+        (SESSION, "{}/data/two", "/data/two: to leave"),
+        (SESSION, "{}/scratch", ""),
+        ("", "/root/capsule", "/root/capsule/data: to leave"),
+        ("", "/root/capsule/scratch", ""),
+    ],
+)
+async def test_it_is_told_when_what_is_attached_is_captured_too(
+    library: Library, tmp_path: Path, here: str, path: str, told: str
+) -> None:
+    for each in ("data/one", "data/two", "scratch"):
+        (tmp_path / each).mkdir(parents=True)
+        (tmp_path / each / "a.txt").write_text("a")
+    context, heard = library.files._context, list[str]()
+    context.tell = heard.append
+    checks = CaptureChecks(context, here=here, root=tmp_path)
+    await checks.check(new_asset(WorkstationSource(SESSION, path.format(tmp_path))))
+    found = [each for each in heard if "attached assets are captured" in each]
+    assert len(found) == bool(told)
+    assert told in "".join(found)
+
+
 async def test_the_beginning_of_the_id_of_a_run_is_enough(
     library: Library, server: DemoServer
 ) -> None:
