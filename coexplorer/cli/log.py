@@ -176,16 +176,10 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
 
 def tell_ended(kept: Sequence[Entry]) -> str:
     """Say how many changes were refused, and how many assets not made; empty: none (pure)."""
-    refused = Counter(entry.action == "create" for entry in kept if entry.state == "refused")
-    parts = [
-        f"{plural(number, what)} {'was' if number == 1 else 'were'} {how}"
-        for what, how, number in (
-            ("change", "refused", refused[False]),
-            ("new asset", "not made", refused[True]),
-        )
-        if number
-    ]
-    return ", ".join(parts)
+    from coexplorer.library import refusals
+
+    ended = Counter(entry.action == "create" for entry in kept if entry.state == "refused")
+    return refusals.tell_ended(ended[False], ended[True])
 
 
 def count_stopped(kept: Sequence[Entry]) -> dict[int, int]:

@@ -19,6 +19,7 @@ from coexplorer.errors import FileTrouble, explain_os
 from coexplorer.library.drafts import list_drafts
 from coexplorer.library.inspection import inspect_journal
 from coexplorer.library.left_texts import Author, list_left
+from coexplorer.library.refusals import tell_ended
 from coexplorer.remote_files.cache import FREE_SHARE, BlockCache
 from coexplorer.text import plural, size_text
 
@@ -262,7 +263,7 @@ def look_at_texts(paths: Paths, settings: Settings | None) -> Iterator[Finding]:
 def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding]:
     """Look at the profile's journal, or at all of them."""
     chosen = None if settings is None else settings.journal_path
-    waiting = refused = stopped = seen = 0
+    waiting = refused = not_made = stopped = seen = 0
     for path in _list_files(chosen, paths.state_dir / "journals"):
         found = inspect_journal(path, limit_s=LOOK_S)
         if found is None:
@@ -273,6 +274,7 @@ def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding
         seen += 1
         waiting += found.waiting
         refused += found.refused
+        not_made += found.not_made
         stopped += found.stopped
     if not seen:
         yield skip_check("journal", "nothing was changed from here yet")
@@ -281,9 +283,8 @@ def look_at_journal(paths: Paths, settings: Settings | None) -> Iterator[Finding
         hint = "coexplorer log shows them, coexplorer retry sends them"
         yield Finding("journal", CheckState.WARNING, told, hint)
     else:
-        kept = (
-            f"; {plural(refused, 'change')} refused (coexplorer log --refused)" if refused else ""
-        )
+        ended = tell_ended(refused, not_made)
+        kept = f"; {ended} (coexplorer log --refused)" if ended else ""
         if stopped:
             kept += f"; {plural(stopped, 'change')} not sent, as you stopped them (coexplorer log)"
         yield pass_check("journal", f"nothing is waiting to be sent{kept}")

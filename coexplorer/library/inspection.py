@@ -9,7 +9,7 @@ import msgspec
 
 from coexplorer.catalog.inspection import find_damage, open_untouched
 from coexplorer.errors import JournalError
-from coexplorer.library.entries import PENDING, State
+from coexplorer.library.entries import PENDING, Action, State
 from coexplorer.library.journal_file import EmptiedJournalError, ensure_not_emptied, tell_unusable
 from coexplorer.library.journal_schema import VERSION, NewerJournalError
 
@@ -23,6 +23,8 @@ class JournalFound(msgspec.Struct, frozen=True):
         error: Why it can't be used; None: it can.
         waiting: Changes that wait for the user: unsent, of unknown outcome, in conflict.
         refused: Changes that the platform refused, and whose text is kept.
+        not_made: New assets that it refused, or that failed, likewise.
+        stopped: Changes that the user stopped before they were sent.
         entries: Changes of any outcome.
         was_read: Whether all of the file was read; the largest take too long.
     """
@@ -30,6 +32,7 @@ class JournalFound(msgspec.Struct, frozen=True):
     error: JournalError | None = None
     waiting: int = 0
     refused: int = 0
+    not_made: int = 0
     stopped: int = 0
     entries: int = 0
     was_read: bool = True
@@ -67,9 +70,14 @@ def _look(connection: sqlite3.Connection, limit_s: float) -> JournalFound:
         raise sqlite3.DatabaseError("malformed")
     rows = connection.execute("SELECT state, count(*) FROM entries GROUP BY state")
     states: dict[str, int] = dict(rows.fetchall())
+    (not_made,) = connection.execute(
+        "SELECT count(*) FROM entries WHERE state = ? AND action = ?",
+        (State.REFUSED, Action.CREATE),
+    ).fetchone()
     return JournalFound(
         waiting=sum(states.get(each, 0) for each in PENDING),
-        refused=states.get(State.REFUSED, 0),
+        refused=states.get(State.REFUSED, 0) - not_made,
+        not_made=not_made,
         stopped=states.get(State.STOPPED, 0),
         entries=sum(states.values()),
         was_read=problem is not None,

@@ -19,6 +19,7 @@ from coexplorer.errors import (
     Unreachable,
 )
 from coexplorer.library.entries import State
+from coexplorer.text import plural
 
 _FINAL_SENTENCES = (
     "you can read but not change this ",
@@ -38,6 +39,16 @@ ASK = ("ask its owner", "ask one of its owners")
 YOURS = "it is yours, so only the platform itself can say what is in the way"
 """What is said instead to an owner."""
 _REJECTED = "the platform refused this (status "
+
+
+def tell_ended(refused: int, not_made: int) -> str:
+    """Say how many changes were refused, and how many assets not made; empty: none."""
+    counts = (("change", "refused", refused), ("new asset", "not made", not_made))
+    return ", ".join(
+        f"{plural(number, what)} {'was' if number == 1 else 'were'} {how}"
+        for what, how, number in counts
+        if number
+    )
 
 
 def is_final(error: CoexplorerError) -> bool:

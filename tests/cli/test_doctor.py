@@ -610,7 +610,10 @@ def test_what_waits_to_be_sent_is_a_warning(known: Program) -> None:
     expect(rows, "journal", "warning", "1 change could not be sent", "coexplorer retry")
     with closing(sqlite3.connect(find_file("journals"))) as journal, journal:
         journal.execute("UPDATE entries SET state = 'refused'")
-    expect(read(known(*DOCTOR)), "journal", "ok", "1 change refused", "log --refused")
+    expect(read(known(*DOCTOR)), "journal", "ok", "1 change was refused", "log --refused")
+    with closing(sqlite3.connect(find_file("journals"))) as journal, journal:
+        journal.execute("UPDATE entries SET action = 'create'")
+    expect(read(known(*DOCTOR)), "journal", "ok", "sent; 1 new asset was not made (")
 
 
 @pytest.mark.skipif(not shutil.which("fusermount3") or not HAS_DEVICE, reason="nothing can mount")
