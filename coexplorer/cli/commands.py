@@ -76,7 +76,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Set up": {
         "login": ("login", "Sign in to a platform."),
         "logout": ("login", "Forget a profile and its token."),
-        "profiles": ("login", "List your profiles."),
+        "profiles": ("profiles", "List your profiles."),
         "whoami": ("account", "Show who you are, and whether your token works."),
         "config": ("configuration", "Read and change settings."),
         "doctor": ("doctor", "Find what is wrong: settings, network, token, disk, mount."),

@@ -1,4 +1,4 @@
-"""``login``, ``logout`` and ``profiles``."""
+"""``login`` and ``logout``."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import os
 import sys
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from coexplorer.cli import exits
-from coexplorer.cli.exits import leave
-from coexplorer.cli.narration import ask_secret, ask_text, confirm, note, warn
-from coexplorer.cli.output import Format, format_options, print_line, print_rows, print_table
-from coexplorer.cli.row_kinds import Values
-from coexplorer.cli.schema import PROFILE
+from coexplorer.cli.narration import ask_secret, ask_text, confirm, note, read_piped, warn
+from coexplorer.cli.output import print_line
 from coexplorer.cli.session import Invocation, pass_invocation, run_async, telling_waits
-from coexplorer.cli.table import Column
-from coexplorer.config import Settings, find_paths, load_settings
+from coexplorer.config import Settings, find_paths
 from coexplorer.config.domain import Address, name_profile, parse_domain
 from coexplorer.config.environment import (
     DOMAINS,
@@ -33,11 +28,10 @@ from coexplorer.config.paths import name_in_shell
 from coexplorer.config.settings import build_settings, find_default, keyring_account
 from coexplorer.config.tokens import (
     GivenToken,
-    KeyringToken,
     TokenCommand,
     TokenFile,
     TokenSource,
-    is_vain,
+    holds_token,
     remove_from_keyring,
     save_in_keyring,
 )
@@ -47,9 +41,6 @@ from coexplorer.text import plural
 from coexplorer.written import unwrap_token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from coexplorer.cli.account import Checked
     from coexplorer.config.people import Person
     from coexplorer.library import Library
     from coexplorer.library.people import SignedIn
@@ -194,8 +185,10 @@ def _token_source(token_command: str | None, token_file: Path | None) -> TokenSo
         return TokenCommand(token_command)
     if token_file is not None:
         return TokenFile(token_file)
-    typed = ask_secret("Access token (cop_…)")
-    return GivenToken("what you typed", Secret(unwrap_token(typed)))
+    question = "Access token (cop_…)"
+    if sys.stdin.isatty():
+        return GivenToken("what you typed", Secret(unwrap_token(ask_secret(question))))
+    return GivenToken("standard input", Secret(read_piped(question, ends=holds_token)))
 
 
 def _build_settings(profile: Profile, address: Address, token: Secret) -> Settings:
@@ -337,91 +330,3 @@ def _remove_catalog(settings: Settings) -> None:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise FileTrouble.of(path, "removed", error) from None
-
-
-@click.command("profiles")
-@click.option("--check", is_flag=True, help="Ask each platform who you are; takes a moment.")
-@format_options(PROFILE, columns=True)
-def profiles_command(*, check: bool, columns: tuple[str, ...], style: Format) -> None:
-    """List the profiles of config.toml (never their tokens).
-
-    With --check, the exit code says whether all of them work.
-    """
-    paths = find_paths()
-    config = load_config_file(paths.config_file)
-    for warning in config.warnings:
-        warn(warning)
-    default = find_default(config)
-    if default is None and config.default_profile is not None:
-        warn(
-            f"default_profile is {config.default_profile!r}, and there is no such profile; choose"
-            " one: coexplorer config set default_profile NAME"
-        )
-    checked = {name: _check_profile(name) for name in config.profiles} if check else {}
-    rows: list[Values] = [
-        {
-            "profile": profile.name,
-            "domain": parse_domain(profile.domain).domain,
-            "token": _where(profile),
-            "default": profile.name == default,
-            "works": None if result is None else result.works,
-            "user": None if result is None else result.user,
-        }
-        for profile in config.profiles.values()
-        for result in (checked.get(profile.name),)
-    ]
-    if style is not Format.TABLE or columns:
-        print_rows(PROFILE, rows, style, columns)
-    elif not rows:
-        print_line("no profiles yet; sign in: coexplorer login DOMAIN")
-    else:
-        _print_profiles(rows, check=check)
-        if default is None and config.default_profile is None:
-            note("none of them is the default: coexplorer config set default_profile NAME")
-        note(f"kept in {paths.config_file}")
-    failures = [exits.code_of(each.error) for each in checked.values() if each.error is not None]
-    leave(exits.of_outcomes(failures, any_done=len(failures) < len(checked)))
-
-
-def _print_profiles(rows: Sequence[Values], *, check: bool) -> None:
-    cells: list[tuple[str, ...]] = [
-        ("*" if row["default"] else "", str(row["profile"]), str(row["domain"]), str(row["token"]))
-        for row in rows
-    ]
-    head = [
-        Column(""),
-        Column("PROFILE", flexible=True, keeps=True),
-        Column("DOMAIN", flexible=True),
-        Column("TOKEN FROM"),
-    ]
-    if check:
-        head += [Column("WORKS"), Column("USER", flexible=True)]
-        works = {True: "yes", False: "no", None: "?"}
-        for at, row in enumerate(rows):
-            cells[at] = (
-                *cells[at],
-                works[cast("bool | None", row["works"])],
-                str(row["user"] or ""),
-            )
-    print_table(head, cells)
-
-
-def _check_profile(name: str) -> Checked:
-    from coexplorer.cli.account import Checked, check_token
-
-    try:
-        checked = check_token(load_settings(profile=name))
-    except ConfigError as error:
-        checked = Checked(works=None, error=error)
-    if checked.error is not None:
-        warn(f"{name}: {checked.error.message}")
-    return checked
-
-
-def _where(profile: Profile) -> str:
-    if profile.token_command:
-        return "token_command"
-    if profile.token is not None:
-        return "config.toml"
-    account = keyring_account(profile.name, parse_domain(profile.domain).domain)
-    return "none" if is_vain(KeyringToken(account)) else "keyring"

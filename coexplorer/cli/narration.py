@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any, Self
 
 import click
@@ -199,6 +199,27 @@ def ask_secret(question: str) -> str:
     return _ask(question, hidden=True)
 
 
+def read_piped(question: str, *, ends: Callable[[str], bool]) -> str:
+    """Read lines of standard input that answer a question, to the one that does or to its end.
+
+    Args:
+        question: What for.
+        ends: Tells whether a line is the answer; what comes after it is not waited for.
+
+    Raises:
+        click.UsageError: There is nothing more to read.
+    """
+    lines: list[str] = []
+    for line in sys.stdin:
+        lines.append(line)
+        if ends(line):
+            break
+    text = "".join(lines).strip()
+    if not text:
+        raise _nothing_came(question)
+    return text
+
+
 def ask_text(question: str, *, instead: str) -> str:
     """Ask for something, or read it from a pipe: one line of standard input.
 
@@ -216,9 +237,13 @@ def _ask(question: str, *, hidden: bool = False, instead: str = "") -> str:
     typed = sys.stdin.isatty()
     line = _read_typed(question, hidden=hidden) if typed else sys.stdin.readline().strip()
     if not line:
-        rest = f"; {instead}" if instead else ""
-        raise click.UsageError(f"{question}: nothing came on standard input{rest}")
+        raise _nothing_came(question, instead)
     return line
+
+
+def _nothing_came(question: str, instead: str = "") -> click.UsageError:
+    rest = f"; {instead}" if instead else ""
+    return click.UsageError(f"{question}: nothing came on standard input{rest}")
 
 
 def _read_typed(question: str, *, hidden: bool) -> str:

@@ -313,6 +313,13 @@ def remove_from_keyring(account: str) -> None:
         keyring.delete_password(KEYRING_SERVICE, account)
 
 
+def holds_token(line: str) -> bool:
+    """Tell whether a line has a token of the form that the platform gives today."""
+    from coexplorer.written import unwrap_token  # noqa: PLC0415 - what only reads needs none
+
+    return unwrap_token(line).startswith(_PREFIX)
+
+
 def _build_secret(text: str, label: str, *, how: str = "put the token in its first line") -> Secret:
     """Take the first line as the token.
 
@@ -322,10 +329,11 @@ def _build_secret(text: str, label: str, *, how: str = "put the token in its fir
     """
     from coexplorer.written import trim, unwrap_token  # noqa: PLC0415 - what only reads needs none
 
-    token, *others = (unwrap_token(line) for line in trim(text).split("\n"))
+    first, *others = trim(text).split("\n")
+    token = unwrap_token(first)
     if not token:
         raise ConfigError(f"{label} holds no token", hint=how)
-    if not token.startswith(_PREFIX) and any(each.startswith(_PREFIX) for each in others):
+    if not token.startswith(_PREFIX) and any(map(holds_token, others)):
         # What a program says before it would be sent as a token, and be refused as a wrong one.
         raise ConfigError(f"{label} has the token, but not in the first line", hint=how)
     if not (token.isascii() and token.isprintable()) or " " in token:

@@ -33,6 +33,17 @@ def test_login_asks_for_the_platform_too(visitor: Program) -> None:
     assert "lab" in visitor.ok("profiles").out
 
 
+def test_what_a_program_says_before_the_token_is_not_sent_as_one(visitor: Program) -> None:
+    login = ("--profile", "lab", "login", visitor.server.url)
+    token = visitor.server.users[0].token
+    for before in ("Unlocking the store …\n", "one\n\ntwo\nexport TOKEN="):
+        done = visitor(*login, stdin=f"{before}{token}\n")
+        assert done.code == 3
+        assert "standard input has the token, but not in the first line" in done.err
+        assert not visitor.server.requests("*")
+    visitor.ok(*login, stdin=f"\n{token}\nurl: example.org\n")
+
+
 def test_a_wrong_token_is_not_kept(visitor: Program) -> None:
     done = visitor("--profile", "lab", "login", visitor.server.url, stdin="cop_wrong\n")
     assert done.code == 3
