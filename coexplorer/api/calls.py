@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from coexplorer.api.failures import Act
+from coexplorer.api.forbidden import Act
 from coexplorer.api.paging import LARGEST
 from coexplorer.asset_body import encode_changed, encode_fields
 from coexplorer.errors import NotFound

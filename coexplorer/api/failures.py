@@ -5,23 +5,20 @@ Pure: takes what was received, returns an error that says what to do about it.
 
 from __future__ import annotations
 
-import re
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
+from coexplorer.api.forbidden import OWNED, Act, classify_forbidden
 from coexplorer.api.refusal_text import drop_phrase, find_message, find_page_title
 from coexplorer.errors import (
     FAILING_STATUSES,
-    NEW_TOKEN,
     SLOW_STATUSES,
     ApiError,
     BadReply,
     Conflict,
-    Forbidden,
     NotFound,
     NotSignedIn,
     PlatformFault,
@@ -36,34 +33,9 @@ _DAY_S: Final = 86_400.0
 _FOREVER_S: Final = 1e12
 _LONGEST_NUMBER: Final = 12
 """Digits of a wait in seconds; one with more is forever."""
-_OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
-"""Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
-_ASK_OWNER: Final = "ask its owner for access"
-_IF_YOURS: Final = f"if it is yours, {NEW_TOKEN}"
-_ASK_TO_SHARE: Final = "ask one of its owners to share it"
-_LACKS: Final = (
-    r"(?:you|user) (?:don't|do not|does not) have (?:the )?(?:permissions?|rights?)"
-    r"(?: to (?:do|perform|make|carry out) (?:this|the|that)(?: (?:action|request|operation))?)?"
-)
-_SAYS_NOTHING: Final = re.compile(
-    r"(?:403\W*)?(?:(?:error\W*)?forbidden|(?:access|permission) (?:is )?denied|not allowed"
-    rf"|not authori[sz]ed|{_LACKS})?\W*",
-    re.IGNORECASE,
-)
-"""Refusals that would be the same for a token without the scope and for somebody else's asset."""
 _IN_BETWEEN: Final = "check the domain, and whether a proxy or a sign-in page is in the way"
 _ITS_SIDE: Final = "the trouble is on the platform's side"
 _TRY_LATER: Final = f"try again in a while; {_ITS_SIDE}"
-
-
-class Act(Enum):
-    """What a call does, as far as a refusal's cause depends on it."""
-
-    READ = auto()
-    CREATE = auto()
-    CHANGE = auto()
-    DELETE = auto()
-    SHARE = auto()
 
 
 class FailureKind(Enum):
@@ -81,10 +53,6 @@ class FailureKind(Enum):
     """Refused for now; not carried out."""
     GARBLED = auto()
     """Carried out, but the reply makes no sense."""
-
-
-_OWNED: Final = ("asset", "folder", "file", "capsule", "pipeline", "computation")
-"""What somebody owns, and may delete."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -306,64 +274,6 @@ def build_bad_address(reason: str) -> Failure:
     return Failure(FailureKind.FINAL, error)
 
 
-def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = False) -> Forbidden:
-    """Tell by its words and by what was asked why the platform said 403.
-
-    It says so of a token that may not do this, of an asset that is somebody else's, and of a delete
-    of what is not archived (manual); the owner can help with the second alone. What stands in
-    between says so with a web page, and storages of files in their own words.
-
-    Args:
-        said: The platform's message, in one line; empty when there is none.
-        subject: What was asked for: `Call.subject`.
-        act: What was to be done.
-        by_page: It was said with a web page.
-    """
-    told = said if by_page else drop_phrase(said, HTTPStatus.FORBIDDEN)
-    because = f": {told}" if told else ""
-    unexplained = not by_page and _SAYS_NOTHING.fullmatch(said) is not None
-    words = said.lower()
-    own = subject in _OWNED
-    if by_page:
-        message = f"this was refused with a web page{because}"
-        hint = "check whether a proxy or a firewall is in the way, and ask who runs it"
-    elif subject == "file" and "storage class" in words:
-        message, hint = f"this file is in cold storage{because}", "ask its owner to restore it"
-    elif act is Act.DELETE and "archiv" in words:
-        message, hint = (
-            f"only archived assets can be deleted{because}",
-            "archive it first, then delete it",
-        )
-    elif any(word in words for word in _OF_TOKENS):
-        message, hint = f"your token may not do this{because}", NEW_TOKEN
-    elif act is Act.CREATE:
-        message, hint = (
-            f"you may not create assets there{because}",
-            f"{NEW_TOKEN}; if it has that, ask who runs the platform",
-        )
-    elif not own:
-        message, hint = f"your token may not see this {subject}{because}", NEW_TOKEN
-    elif act is Act.READ:
-        message, hint = f"you may not see this {subject}{because}", _ASK_OWNER
-        hint += f"; {_IF_YOURS}" if unexplained else ""
-    else:
-        message, hint = _refuse_change(subject, because, act, unexplained=unexplained)
-    error = Forbidden(message, hint=hint, status=403)
-    error.unexplained = unexplained
-    return error
-
-
-def _refuse_change(subject: str, because: str, act: Act, *, unexplained: bool) -> tuple[str, str]:
-    """Say that what can be read may not be changed, or shared, and what to do about it."""
-    if act is Act.SHARE:
-        message, hint = f"you may not share this {subject}{because}", _ASK_TO_SHARE
-        if not unexplained:
-            return message, hint
-        return message, f"{hint}; if you are one, {NEW_TOKEN}"
-    message = f"you can read but not change this {subject}{because}"
-    return message, f"{_ASK_OWNER}; {_IF_YOURS}" if unexplained else _ASK_OWNER
-
-
 def parse_retry_after(text: str | None, *, now: float) -> float | None:
     """Read ``Retry-After``: seconds, or an HTTP date. None when absent or unreadable.
 
@@ -425,7 +335,7 @@ def _build_not_found(
             hint="check what it is made from, and the domain",
             status=status,
         )
-    if subject in _OWNED:
+    if subject in OWNED:
         return NotFound(
             f"no such {subject}, or not shared with you",
             hint="it may have been deleted; check its name, and look at the list again",

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from coexplorer.api.calls import Call, Repeat, asset_path
-from coexplorer.api.failures import Act
+from coexplorer.api.forbidden import Act
 from coexplorer.api.wire import decode_reply
 from coexplorer.lenient_json import encode_exactly
 from coexplorer.models import AssetId

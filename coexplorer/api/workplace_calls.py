@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from coexplorer.api.calls import LARGEST_PAGE, Call, Repeat
-from coexplorer.api.failures import Act
+from coexplorer.api.forbidden import Act
 from coexplorer.api.paging import PageStart
 from coexplorer.computations import (
     MOST_AT_ONCE,

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coexplorer.api.failures import (
-    Act,
     FailureKind,
     build_bad_reply,
     classify_reply,
     parse_retry_after,
 )
+from coexplorer.api.forbidden import Act
 from coexplorer.api.refusal_text import LONGEST_LINE, find_message
 from coexplorer.errors import (
     ApiError,
