@@ -3,6 +3,8 @@
 A query is a list of clauses that must all hold (or, negated, must not). A clause has parts; one of
 them must hold. Each part is a ``SELECT`` of asset numbers; `coexplorer.catalog.executor` runs and
 combines them, so a part that ran before costs nothing.
+
+It is a table, so it is long: a function for each kind of term.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Values come from the local catalog, the journal and the settings, as they are on the disk: nothing
 is asked of the platform but what is in an asset, and where there is nothing yet, nothing is offered
 and nothing is said.
+
+It is a list of what completes to what, so it is long.
 """
 
 from __future__ import annotations

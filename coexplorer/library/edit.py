@@ -2,7 +2,7 @@
 
 Write it down, read the asset again, merge (`coexplorer.library.reconcile`), write down the intent,
 send, compare, write down the outcome: always in this order, whichever front end asks, for one asset
-or one of a thousand.
+or one of a thousand. The order is the promise, so all of its steps are here.
 """
 
 from __future__ import annotations

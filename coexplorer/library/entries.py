@@ -1,4 +1,7 @@
-"""What the journal holds, as plain data: entries, batches, their states. Pure."""
+"""What the journal holds, as plain data: entries, batches, their states. Pure.
+
+It is a table of their shapes, so it is long.
+"""
 
 from __future__ import annotations
 
