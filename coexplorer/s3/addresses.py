@@ -20,6 +20,7 @@ _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _HOST_PART: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 """A bucket of such a name can be part of a host's; one with dots fits no certificate."""
 
+_PORTS: Final = {"https": ":443", "http": ":80"}
 _REGION: Final = re.compile(r"[a-z0-9-]{2,40}")
 _EMPTY: Final = hashlib.sha256().hexdigest()
 """Of the body: there is none."""
@@ -75,7 +76,9 @@ class BucketPlace(msgspec.Struct, frozen=True):
             pays: Whoever signs pays for it.
         """
         parts = urlsplit(self.endpoint)
-        host = f"{self.bucket}.{parts.netloc}" if self.is_virtual else parts.netloc
+        # As it will stand in the header ``Host``, which is signed.
+        netloc = parts.netloc.lower().removesuffix(_PORTS.get(parts.scheme, ""))
+        host = f"{self.bucket}.{netloc}" if self.is_virtual else netloc
         start = parts.path.rstrip("/") + ("" if self.is_virtual else f"/{self.bucket}")
         path = f"{start}/{_quote_key(key)}" if key or not start else start
         query = _write_query(params)

@@ -20,8 +20,12 @@ from coexplorer.s3.addresses import AwsKeys
 from coexplorer.s3.found import Found
 from coexplorer.s3.refusals import EXTRA
 
-_FRESH_S: Final = 60.0
-"""So long keys are used without asking whether they are still the ones: asking takes a thread."""
+_FRESH_S: Final = 600.0
+"""So long keys are used without looking for others: a role's are fetched each time. When they are
+refused, others are looked for at once."""
+
+_MISSING_S: Final = 20.0
+"""Somebody who has none may be signing in just now."""
 
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _REGIONS: Final = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -55,7 +59,8 @@ class AwsCredentials:
                 self._found = await anyio.to_thread.run_sync(
                     find_credentials, self._profile, abandon_on_cancel=True
                 )
-                self._until = anyio.current_time() + _FRESH_S
+                life_s = _MISSING_S if self._found.keys is None else _FRESH_S
+                self._until = anyio.current_time() + life_s
             return self._found
 
 

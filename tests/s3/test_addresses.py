@@ -53,6 +53,8 @@ class _Moment:
         ("https://s3.us-west-2.amazonaws.com", True, "a/b.txt", {}),
         ("https://s3.us-west-2.amazonaws.com", False, "a b/c+d#é?%~(1)*'.txt", {}),
         ("http://storage.lab:9000", False, "//a//../.", {}),
+        ("https://Storage.Lab:443", True, "a", {}),
+        ("http://storage.lab:80/", False, "a", {}),
         ("http://127.0.0.1:9000/s3", False, "new\nline\x01", {}),
         ("https://s3.us-west-2.amazonaws.com", True, "", LISTING),
         ("http://127.0.0.1:9000/s3", False, "", LISTING),
