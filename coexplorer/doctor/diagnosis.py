@@ -8,6 +8,7 @@ from functools import partial
 
 from coexplorer.config import Paths, Settings
 from coexplorer.config.tokens import COMMAND_TIMEOUT_S
+from coexplorer.doctor.buckets import look_at_buckets
 from coexplorer.doctor.files import (
     look_at_cache,
     look_at_catalog,
@@ -97,6 +98,7 @@ def _list_of_folders(paths: Paths, subject: Subject) -> Iterator[Check]:
     yield Check(("disk",), lambda: look_at_disk(paths), _SHORT_S)
     if settings is not None:
         yield Check(("cache",), lambda: look_at_cache(settings), _SHORT_S)
+        yield Check(("buckets",), lambda: look_at_buckets(settings), _FILE_S)
     limit_s = _FILE_S
     if settings is not None and settings.is_guessed:
         limit_s += COMMAND_TIMEOUT_S  # the files are of whose token the program has

@@ -25,6 +25,7 @@ CHECKS: Final = {
     "locks": "their disks have the locks that SQLite needs",
     "disk": "there is room on them",
     "cache": "files that are read are kept on this disk: how much, and whether there is room",
+    "buckets": "AWS credentials are found for the buckets of external assets, if you set any up",
     "catalog": "it can be read, is whole and less than a week old",
     "journal": "it can be read, and nothing in it waits to be sent",
     "texts": "no text that you typed in an editor was left there unsent",

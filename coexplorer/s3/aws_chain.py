@@ -42,7 +42,7 @@ def find(profile: str) -> Found:
         return _read_keys(session, profile, found)
     except (BotoCoreError, OSError, ValueError) as error:
         lacks, remedy = _explain(error, profile)
-        return msgspec.structs.replace(found, lacks=lacks, remedy=remedy)
+        return msgspec.structs.replace(found, lacks=lacks, remedy=remedy, is_set_up=True)
 
 
 def _read_keys(session: Session, profile: str, found: Found) -> Found:

@@ -92,7 +92,8 @@ def _find_without_botocore(profile: str, env: Mapping[str, str]) -> Found:
     files = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
     folder = Path(env.get("HOME") or "/nonexistent", ".aws")
     if profile or env.get("AWS_PROFILE") or any(map(env.get, files)) or folder.is_dir():
-        return Found(lacks="those of an AWS profile need botocore, which is missing", remedy=EXTRA)
+        lacks = "those of an AWS profile need botocore, which is missing"
+        return Found(lacks=lacks, remedy=EXTRA, is_set_up=True)
     return Found(
         lacks="only those of the environment could be found, as botocore is missing",
         remedy=f"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or {EXTRA}",

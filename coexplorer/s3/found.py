@@ -13,8 +13,9 @@ class Found(msgspec.Struct, frozen=True):
     Attributes:
         keys: What signs; None: nothing.
         keys_from: Where they come from, for people.
-        lacks: Why there are no keys, where somebody set some up; empty: nobody did.
+        lacks: Why there are no keys, where more is known than that there are none.
         remedy: What helps against that.
+        is_set_up: Somebody wanted there to be some.
         endpoint: Of another storage than AWS's; empty: AWS.
         region: The usual one; empty: none.
     """
@@ -23,5 +24,6 @@ class Found(msgspec.Struct, frozen=True):
     keys_from: str = ""
     lacks: str = ""
     remedy: str = ""
+    is_set_up: bool = False
     endpoint: str = ""
     region: str = ""

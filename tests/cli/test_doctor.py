@@ -724,3 +724,27 @@ def test_a_catalog_that_no_profile_uses_is_no_trouble(known: Program) -> None:
     known.env |= {"CODEOCEAN_DOMAIN": "", "CODEOCEAN_TOKEN": ""}
     rows = read(known(*DOCTOR))
     expect(rows, "catalog", "skipped", "no profile to check")
+
+
+@pytest.mark.parametrize(
+    ("env", "state", "says"),
+    [
+        ({}, "ok", "only public ones"),
+        (
+            {"AWS_ACCESS_KEY_ID": "AKIAMINE", "AWS_SECRET_ACCESS_KEY": "hush-hush"},
+            "ok",
+            "AWS keys from the environment",
+        ),
+        ({"AWS_PROFILE": "nowhere"}, "warning", "there is no AWS profile"),
+        ({"AWS_ACCESS_KEY_ID": "AKIAMINE"}, "warning", "only half set"),
+    ],
+)
+def test_it_tells_what_reads_buckets(
+    program: Program, env: dict[str, str], state: str, says: str
+) -> None:
+    program.env.update(env)
+    done = program("doctor", "--json")
+    row = next(each for each in done.json if each["check"] == "buckets")
+    assert (row["state"], says in row["message"]) == (state, True)
+    assert "hush" not in done.out
+    assert "AKIAMINE" not in done.out
