@@ -23,6 +23,7 @@ def open_file(asset: str, path: str, *, profile: str | None = None) -> AssetFile
 
     Raises:
         FileNotFoundError: There is no such asset, or no such file in it.
+        IsADirectoryError: It is a folder.
         PermissionError: It is not yours to read, or you are not signed in.
         OSError: It can't be read: the platform or the file's storage can't be reached, or fails.
             Reads raise these, too; ``errno.ESTALE``: the file was replaced by another one.

@@ -14,6 +14,7 @@ from coexplorer.errors import (
     Forbidden,
     NotFound,
     NotSignedIn,
+    Refused,
     Unreachable,
 )
 
@@ -22,6 +23,7 @@ _ERRNOS: Final = (
     (Forbidden, errno.EACCES),
     (NotSignedIn, errno.EACCES),
     (Conflict, errno.ESTALE),
+    (Refused, errno.EISDIR),  # all that is refused to who reads: to read a folder
     (Unreachable, errno.ENETUNREACH),
 )
 
@@ -43,7 +45,7 @@ def raising_os_errors(path: str) -> Iterator[None]:
     """
     try:
         yield
-    except ApiError as error:
+    except (ApiError, Refused) as error:
         raise build_os_error(error, path) from error
     except CoexplorerError as error:
         if error.hint:

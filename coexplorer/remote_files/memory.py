@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 
 Buffer = bytes | memoryview
 
 
 class MemoryBlocks:
     """The blocks that were used last.
+
+    Only `get` may be called from other threads.
 
     Args:
         most_bytes: How much is kept.
@@ -23,7 +26,8 @@ class MemoryBlocks:
         """Return a block of a file, if it is here."""
         block = self._blocks.get((owner, number))
         if block is not None:
-            self._blocks.move_to_end((owner, number))
+            with suppress(KeyError):  # it may just have gone
+                self._blocks.move_to_end((owner, number))
         return block
 
     def put(self, owner: int, number: int, block: bytes) -> None:
@@ -37,5 +41,5 @@ class MemoryBlocks:
 
     def drop(self, owner: int) -> None:
         """Forget all blocks of a file."""
-        for key in [key for key in self._blocks if key[0] == owner]:
+        for key in [key for key in list(self._blocks) if key[0] == owner]:
             self.held_bytes -= len(self._blocks.pop(key))

@@ -23,6 +23,14 @@ MOST_AHEAD: Final = 4
 SMALL_BYTES: Final = 32 * 1024
 """A shorter read is one of an index, where more of it is wanted around the same place soon."""
 
+PIECE_BYTES: Final = 128 * 1024
+"""A kernel asks for what a program reads in pieces of this size: more of it comes, as a rule."""
+
+_FORWARD_BYTES: Final = 512 * 1024
+_LEAST_AHEAD_BYTES: Final = 1024 * 1024
+_AHEAD_FROM_BYTES: Final = 1536 * 1024
+"""So much has to be read in order before anything is fetched that nobody waits for."""
+
 _AROUND_BYTES: Final = 512 * 1024
 _WIDE_BYTES: Final = 1024 * 1024
 _NARROW_READS: Final = 3
@@ -102,9 +110,13 @@ class Pattern:
                 # An index at the end: of a zip, a Parquet file. It is longer than its last bytes.
                 return ReadPlan(max(0, self._size - FIRST_BYTES), self._size)
             if is_first and is_missing:
-                return self._plan(found, offset, end, is_missing=True)
+                plan = self._plan(found, offset, end, is_missing=True)
+                # What is at the start is wanted anyway: programs tell the kind of file by it.
+                return ReadPlan(0 if offset < FIRST_BYTES else plan.start, plan.stop)
             if is_missing and size <= SMALL_BYTES:
                 return self._plan_around(offset, end)
+            if is_missing and BLOCK_BYTES < size <= PIECE_BYTES:
+                return self._plan_forward(found, offset, end)
             return ReadPlan(offset, end)
         self._stretches.remove(found)
         self._stretches.append(found)
@@ -133,14 +145,30 @@ class Pattern:
         start = offset // width * width
         return ReadPlan(start, min(self._size, max(end, start + width)))
 
+    def _plan_forward(self, stretch: _Stretch, offset: int, end: int) -> ReadPlan:
+        """Ask for what may follow a piece, as long as that seems to be of use."""
+        if self._spare <= 0:
+            return ReadPlan(offset, end)
+        self._spare -= _FORWARD_BYTES - (end - offset)
+        stretch.window = _FORWARD_BYTES
+        stretch.asked = min(self._size, offset + _FORWARD_BYTES)
+        return ReadPlan(offset, stretch.asked)
+
     def _add(self, stretch: _Stretch) -> None:
         self._stretches.append(stretch)
         del self._stretches[:-_MOST_STRETCHES]
 
-    def note_asked(self, stop: int) -> None:
-        """Note how far was fetched ahead, where the last read was."""
-        last = self._stretches[-1]
-        last.asked = max(last.asked, stop)
+    def note_known(self, offset: int, size: int) -> None:
+        """Note a read of what is here already, for which nothing can be asked any more."""
+        plan = self.note(offset, size, is_missing=False)
+        if plan.ahead:
+            self.note_not_asked(plan.ahead.start)
+
+    def note_not_asked(self, start: int) -> None:
+        """Note that what was to be fetched ahead is not, from there on."""
+        for stretch in self._stretches:
+            if stretch.start <= start < stretch.asked:
+                stretch.asked = start
 
     def _plan(self, stretch: _Stretch, offset: int, end: int, *, is_missing: bool) -> ReadPlan:
         stop = end
@@ -149,13 +177,15 @@ class Pattern:
             stop = min(self._size, max(end, offset + stretch.window))
         stretch.asked = max(stretch.asked, stop)
         has_gaps = stretch.in_order < stretch.end - stretch.start
-        if stretch.reads == 1 or stretch.in_order < FIRST_BYTES or has_gaps:
+        if stretch.reads == 1 or stretch.in_order < _AHEAD_FROM_BYTES or has_gaps:
             return ReadPlan(offset, stop)
         # Never more ahead than was read in order: what is asked for in vain is less than that.
-        step = min(LARGEST_BYTES, max(FIRST_BYTES, stretch.in_order // 2))
+        step = min(LARGEST_BYTES, max(_LEAST_AHEAD_BYTES, stretch.in_order // 2))
         reach = min(self._size, stretch.end + min(MOST_AHEAD * step, stretch.in_order))
         room = reach - stretch.asked
         # Not a little more after every read: a good part of what one request brings.
         if room < step // 2 and reach < self._size:
             return ReadPlan(offset, stop)
-        return ReadPlan(offset, stop, range(stretch.asked, reach), step)
+        ahead = range(stretch.asked, reach)
+        stretch.asked = reach  # at once: another read may come before this one is carried out
+        return ReadPlan(offset, stop, ahead, step)

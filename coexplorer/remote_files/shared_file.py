@@ -122,6 +122,14 @@ class SharedFile:
     def _keeps(self) -> bool:
         return self.is_kept and self._cache.keeps
 
+    def peek(self, offset: int, size: int) -> bytes | None:
+        """Return bytes that are in memory, from any thread; None: not all are."""
+        blocks = find_blocks(offset, size)
+        got = self._find_in_memory(blocks)
+        if len(got) < len(blocks) or self.is_stale:
+            return None
+        return _join(got, offset, size)
+
     async def read(self, offset: int, size: int, pattern: Pattern) -> bytes:
         """Return bytes that are all inside the file.
 
@@ -257,6 +265,7 @@ class SharedFile:
         room = self._cache.most_bytes // 8 if self._keeps else _UNKEPT_AHEAD_BYTES
         stop = min(stop, plan.stop + room)
         if start >= stop or not self._limits.has_room_ahead:
+            pattern.note_not_asked(start)
             return
         missing = await self._find_missing(find_blocks(start, stop - start))
         mine = sum(fetch.cause is pattern for fetch in self._fetches)
@@ -264,12 +273,11 @@ class SharedFile:
         for run in find_runs(sorted(missing)):
             for first in range(run.start, run.stop, step):
                 if mine >= MOST_AHEAD or not self._limits.has_room_ahead:
+                    pattern.note_not_asked(first * BLOCK_BYTES)
                     return
-                part = range(first, min(run.stop, first + step))
-                self._start_free(part, pattern)
-                pattern.note_asked(part.stop * BLOCK_BYTES)
+                self._start_free(range(first, min(run.stop, first + step)), pattern)
                 mine += 1
-        pattern.note_asked(stop)
+        pattern.note_not_asked(stop)
 
     # Requests.
 

@@ -130,7 +130,7 @@ def test_ctrl_c_ends_a_read_that_hangs_and_the_next_one_works(
     ("named", "path", "kind"),
     [
         ("session of today", "nonsense", FileNotFoundError),
-        ("session of today", "deep", FileNotFoundError),
+        ("session of today", "deep", IsADirectoryError),
         ("no such asset", "table.csv", FileNotFoundError),
         ("0000000", "table.csv", AmbiguousAsset),
     ],
@@ -213,3 +213,14 @@ def test_a_program_forks_and_ends_with_files_open_and_a_read_under_way(
         server.faults.wait_struck(rule)
         out, err = process.communicate("\n", timeout=600)
     assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_what_was_just_read_is_read_again_without_the_other_thread(asset: str) -> None:
+    with coexplorer.open_file(asset, "random.bin") as file:
+        assert file._reader.peek(0, 100) is None
+        assert file.read_at(10, 100) == CONTENT[10:110]
+        assert file._reader.peek(50, 1000) == CONTENT[50:1050]
+        assert file._reader.peek(65_000, 1000) is None, "its second block was not read yet"
+        asked = [file.read_at(at, 512) for at in range(0, len(CONTENT), 512)]
+        assert b"".join(asked) == CONTENT
+        assert file._reader.peek(len(CONTENT) - 3, 100) == CONTENT[-3:]

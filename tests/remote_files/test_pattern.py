@@ -1,6 +1,7 @@
 """How much is asked for: by reads that programs really make."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from coexplorer.remote_files.blocks import BLOCK_BYTES, find_blocks, find_runs
 from coexplorer.remote_files.pattern import FIRST_BYTES, LARGEST_BYTES, Pattern
@@ -24,7 +25,6 @@ def ask(pattern: Pattern, reads: Iterable[tuple[int, int]], have: set[int]) -> l
             fetch(plan.start, plan.stop)
         for start in range(plan.ahead.start, plan.ahead.stop, plan.step):
             fetch(start, min(start + plan.step, plan.ahead.stop))
-            pattern.note_asked(min(start + plan.step, plan.ahead.stop))
     return asked
 
 
@@ -77,3 +77,26 @@ def test_two_programs_through_one_reader_do_not_disturb_each_other() -> None:
         for start in (0, 10**9)
     ]
     assert len(ask(pattern, reads, have)) <= 80
+
+
+def test_pieces_of_a_long_read_are_few_requests() -> None:
+    """As a kernel asks when a program reads a chunk of an array: the goal is ten for three."""
+    pattern, have = Pattern(193_701_270), set[int]()
+    ask(pattern, H5PY, have)
+    pieces = [
+        (at, min(128 * 1024, start + size - at))
+        for start, size in ((27_097_008, 960_000), (34_777_008, 960_000), (155_657_826, 1_897_746))
+        for at in range(start, start + size, 128 * 1024)
+    ]
+    assert len(ask(pattern, pieces, have)) <= 10
+
+
+def test_what_is_not_asked_ahead_is_planned_again() -> None:
+    pattern = Pattern(10**9)
+    plans = [pattern.note(at, 128 * 1024, is_missing=False) for at in range(0, 4 * MB, 128 * 1024)]
+    ahead = [plan.ahead for plan in plans if plan.ahead]
+    assert all(first.stop == then.start for first, then in pairwise(ahead)), "nothing twice"
+    pattern.note_not_asked(ahead[-1].start)
+    pattern.note_known(4 * MB, 128 * 1024)
+    again = pattern.note(4 * MB + 128 * 1024, 128 * 1024, is_missing=False)
+    assert again.ahead.start == ahead[-1].start
