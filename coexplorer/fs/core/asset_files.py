@@ -20,7 +20,7 @@ _SHORT = 8
 
 
 @dataclass(slots=True, eq=False)
-class AssetFile:
+class DataFile:
     """A file or folder of an asset's data.
 
     Attributes:
@@ -67,16 +67,16 @@ class AssetFiles:
     """Those that the kernel knows, or that are open."""
 
     def __init__(self) -> None:
-        self._by_inode: dict[int, AssetFile] = {}
+        self._by_inode: dict[int, DataFile] = {}
 
-    def find(self, inode: int) -> AssetFile | None:
+    def find(self, inode: int) -> DataFile | None:
         """Return what an inode stands for; None: nothing, or of an asset that is gone."""
         found = self._by_inode.get(inode)
         return None if found is None or not found.node.is_there else found
 
     def ensure(
         self, node: Node, entry: FileEntry | None, parent: Inode, *, is_fixed: bool = False
-    ) -> AssetFile:
+    ) -> DataFile:
         """Return what stands for a file or folder of an asset, as it is listed now.
 
         Args:
@@ -95,7 +95,7 @@ class AssetFiles:
                     break
             inode = next_data_inode(inode)
         if found is None:
-            found = self._by_inode[inode] = AssetFile(inode, node, entry, parent)
+            found = self._by_inode[inode] = DataFile(inode, node, entry, parent)
         if entry is not None and entry != found.entry:
             found.size = None
         found.entry, found.parent, found.is_fixed = entry, parent, is_fixed
@@ -111,7 +111,7 @@ class AssetFiles:
             found.is_held = False
             self.tidy(found)
 
-    def tidy(self, file: AssetFile) -> None:
+    def tidy(self, file: DataFile) -> None:
         """Drop one that nobody needs any more."""
         if not file.handles and not file.is_held:
             self._by_inode.pop(file.inode, None)

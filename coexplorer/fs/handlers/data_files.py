@@ -12,7 +12,7 @@ import stat
 
 import pyfuse3
 
-from coexplorer.fs.core.asset_files import AssetFile
+from coexplorer.fs.core.asset_files import DataFile
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.attributes import (
     BRIEF_LIFE_S,
@@ -39,7 +39,7 @@ class DataListing:
     __slots__ = ("_files", "entries", "folder", "is_fixed", "names")
 
     def __init__(
-        self, files: DataFiles, folder: AssetFile, found: dict[bytes, FileEntry], *, is_fixed: bool
+        self, files: DataFiles, folder: DataFile, found: dict[bytes, FileEntry], *, is_fixed: bool
     ) -> None:
         self._files = files
         self.folder = folder
@@ -103,14 +103,14 @@ class DataFiles:
         return None if found is None else self._describe(found)
 
     def of_entry(
-        self, folder: AssetFile, entry: FileEntry, *, is_fixed: bool
+        self, folder: DataFile, entry: FileEntry, *, is_fixed: bool
     ) -> pyfuse3.EntryAttributes:
         """Return the attributes of what was listed in a folder."""
         return self._describe(
             self._files.ensure(folder.node, entry, folder.inode, is_fixed=is_fixed)
         )
 
-    def _get(self, inode: int) -> AssetFile:
+    def _get(self, inode: int) -> DataFile:
         """Return a folder that the kernel knows.
 
         Raises:
@@ -121,7 +121,7 @@ class DataFiles:
             raise pyfuse3.FUSEError(errno.ENOENT)
         return found
 
-    def _describe(self, file: AssetFile) -> pyfuse3.EntryAttributes:
+    def _describe(self, file: DataFile) -> pyfuse3.EntryAttributes:
         changed = None if file.entry is None else file.entry.modified
         made_ns = self._volume.times.made_ns(file.node)
         if changed is not None:

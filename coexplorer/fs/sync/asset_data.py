@@ -27,7 +27,7 @@ from coexplorer.errors import (
     Unreachable,
     tell_too_old,
 )
-from coexplorer.fs.core.asset_files import AssetFile, name_entries
+from coexplorer.fs.core.asset_files import DataFile, name_entries
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S, errno_of
@@ -95,7 +95,7 @@ class OpenData:
             and the kernel asks once more for the same page, alone.
     """
 
-    file: AssetFile
+    file: DataFile
     reader: FileReader
     tgid: int
     scopes: set[trio.CancelScope] = field(default_factory=set)
@@ -137,7 +137,7 @@ class AssetData:
 
     # --- Folders
 
-    async def list_folder(self, folder: AssetFile) -> tuple[Names, bool]:
+    async def list_folder(self, folder: DataFile) -> tuple[Names, bool]:
         """Return what is in a folder, by name, and whether that never changes.
 
         Raises:
@@ -159,7 +159,7 @@ class AssetData:
             raise self._refuse(folder, error)
         return listing.names, listing.is_fixed
 
-    def _find_known(self, folder: AssetFile) -> _Listing | None:
+    def _find_known(self, folder: DataFile) -> _Listing | None:
         known = self._known.get(folder.inode)
         if known is None:
             return None
@@ -173,7 +173,7 @@ class AssetData:
         former = self._known.pop(inode, None)
         self._entries -= len(former.names or ()) if former is not None else 0
 
-    async def _ask(self, folder: AssetFile, listing: _Listing) -> None:
+    async def _ask(self, folder: DataFile, listing: _Listing) -> None:
         """Ask what is in a folder; it never raises: whoever waits is told."""
         node, gaps, is_internal = folder.node, list[CoexplorerError](), True
         try:
@@ -200,7 +200,7 @@ class AssetData:
             del self._asked[folder.inode]
             listing.over.set()
 
-    async def _explain(self, error: CoexplorerError, folder: AssetFile) -> CoexplorerError:
+    async def _explain(self, error: CoexplorerError, folder: DataFile) -> CoexplorerError:
         """Say what it means when a platform does not know the call, though the asset is there."""
         is_missing = isinstance(error, ApiError) and error.status in _NO_SUCH_CALL
         if folder.path or not is_missing:
@@ -210,7 +210,7 @@ class AssetData:
                 return tell_too_old("3.1", HTTPStatus.NOT_FOUND)
         return error
 
-    def _keep(self, folder: AssetFile, listing: _Listing) -> None:
+    def _keep(self, folder: DataFile, listing: _Listing) -> None:
         self._drop(folder.inode)
         self._known[folder.inode] = listing
         self._entries += len(listing.names or ())
@@ -219,7 +219,7 @@ class AssetData:
 
     # --- Files
 
-    async def open(self, file: AssetFile, pid: int) -> OpenData:
+    async def open(self, file: DataFile, pid: int) -> OpenData:
         """Open a file.
 
         Raises:
@@ -304,7 +304,7 @@ class AssetData:
         self._away_until = {**kept, node.slot: now + _AWAY_LIFE_S}
 
     def _refuse(
-        self, file: AssetFile, error: CoexplorerError, *, reads: bool = False
+        self, file: DataFile, error: CoexplorerError, *, reads: bool = False
     ) -> pyfuse3.FUSEError:
         """Return the error that a program is told, after writing its reason into the log."""
         hint = f" ({error.hint})" if error.hint else ""
@@ -315,7 +315,7 @@ class AssetData:
             return pyfuse3.FUSEError(errno.EOPNOTSUPP)
         return pyfuse3.FUSEError(errno_of(error))
 
-    def _fail(self, file: AssetFile, number: int) -> pyfuse3.FUSEError:
+    def _fail(self, file: DataFile, number: int) -> pyfuse3.FUSEError:
         self._report(f"{file.title}: {os.strerror(number)}")
         return pyfuse3.FUSEError(number)
 
