@@ -193,7 +193,7 @@ class SharedFile:
                 self._cache.read, self.key, version, run, abandon_on_cancel=True
             )
         if version != self.version:
-            return {}
+            found = {}  # of a former content, or from before its mark was known
         if keep:
             for number, block in found.items():
                 self._limits.memory.put(id(self), number, bytes(block))
