@@ -26,6 +26,7 @@ from coexplorer.demo.faults import (
     FaultScriptError,
     parse_script,
 )
+from coexplorer.demo.faults.connection import EXTENSION
 from coexplorer.demo.server import DemoServer
 from tests.support.pages import ROOT
 from tests.support.patience import stretched
@@ -46,6 +47,7 @@ class Platform:
             Route("/api/v1/data_assets/search", self.search, methods=["POST"]),
             Route("/api/v1/data_assets/{id}", self.get_asset, methods=["GET"]),
             Route("/api/v1/data_assets/{id}", self.put_asset, methods=["PUT"]),
+            Route("/api/v1/gone", self.reset_twice, methods=["GET"]),
         ]
         config = uvicorn.Config(
             FaultMiddleware(Starlette(routes=routes), self.plan),
@@ -66,6 +68,13 @@ class Platform:
         await request.body()
         self.writes += 1
         return JSONResponse(ASSET)
+
+    async def reset_twice(self, request: Request) -> Response:
+        connection = request.scope["extensions"][EXTENSION]
+        await connection.hang_up()
+        await connection.reset()
+        self.writes += 1
+        return Response()
 
     async def search(self, _request: Request) -> Response:
         self.pages += 1
@@ -107,6 +116,12 @@ def read_until_reset(platform: Platform, request: str) -> tuple[bytes, bool]:
         except ConnectionResetError:
             return received, True
         return received, False
+
+
+def test_a_connection_that_is_gone_already_can_be_reset(platform: Platform) -> None:
+    assert read_until_reset(platform, "GET /api/v1/gone") == (b"", False)
+    platform.stop()
+    assert platform.writes == 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 502, 503, 504])

@@ -6,6 +6,7 @@ ASGI can't express a reset, so the protocol puts itself into each request's scop
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,8 @@ class FaultProtocol(H11Protocol):
         """Send a TCP reset: what the kernel has not sent yet is lost, the peer sees ECONNRESET."""
         connection: socket.socket = self.transport.get_extra_info("socket")
         # With a linger time of zero, closing means RST instead of FIN (socket(7)).
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with contextlib.suppress(OSError):  # the peer has gone already, and the socket is closed
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
         await self._gone.wait()
 
