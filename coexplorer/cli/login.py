@@ -298,8 +298,9 @@ def _save(
 def logout_command(invocation: Invocation) -> None:
     """Forget the profile that --profile names (or the only one), and its token.
 
-    The local catalog is removed. The log stays on this machine, as it may hold changes that were
-    not sent; the command tells you where it is.
+    The local catalog is removed, and so is what was kept of the platform's files, whichever profile
+    read them. The log stays on this machine, as it may hold changes that were not sent; the command
+    tells you where it is.
     """
     from coexplorer.config.write import remove_profile
     from coexplorer.library.inspection import inspect_journal
@@ -310,7 +311,11 @@ def logout_command(invocation: Invocation) -> None:
     remove_profile(settings.paths, settings.profile)
     remove_from_keyring(keyring_account(settings.profile, settings.domain))
     _remove_catalog(settings)
-    print_line(f"forgot profile {settings.profile}, its token and its list of assets")
+    _remove_files(settings)
+    print_line(
+        f"forgot profile {settings.profile}, its token, its list of assets,"
+        " and what was kept of their files"
+    )
     if os.path.lexists(settings.journal_path):
         found = inspect_journal(settings.journal_path, limit_s=1.0)
         there = name_in_shell(settings.journal_path)
@@ -330,3 +335,16 @@ def _remove_catalog(settings: Settings) -> None:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise FileTrouble.of(path, "removed", error) from None
+
+
+def _remove_files(settings: Settings) -> None:
+    """Remove what is kept of files of the platform."""
+    from coexplorer.remote_files import BlockCache
+
+    folder = settings.paths.file_cache_dir
+    try:
+        BlockCache(folder, settings.file_cache_bytes).clear(settings.platform)
+    except OSError as error:
+        raise FileTrouble.of(
+            folder, "emptied", error, hint=f"or rm -r {name_in_shell(folder)}"
+        ) from None

@@ -36,7 +36,8 @@ class CacheKey(msgspec.Struct, frozen=True):
     """Which file it is.
 
     Attributes:
-        place: What is forgotten as a whole: an asset of a platform.
+        place: What is forgotten as a whole: an asset of a platform. Places that are forgotten with
+            one around them are written with it in front, and a NUL between them.
         name: The file in it, and what else tells it from a former one of the same name.
     """
 
@@ -67,8 +68,8 @@ class Version(msgspec.Struct, frozen=True):
 
 
 def name_folder(place: str) -> str:
-    """Return the name of the folder of everything that is kept of a place."""
-    return digest(place).hex()
+    """Return the name of the folder of everything that is kept of a place; it may have slashes."""
+    return "/".join(digest(level).hex() for level in place.split("\0"))
 
 
 def digest(text: str) -> bytes:

@@ -8,6 +8,7 @@ read for longest go. A process that can't have the lock soon does without the ca
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import threading
@@ -302,39 +303,54 @@ class BlockCache:
 
     def forget(self, key: CacheKey) -> None:
         """Remove what is kept of a file."""
-        self._forget(self.folder / key.folder, f"{key.digest.hex()}.")
-
-    def forget_places(self, places: Iterable[str]) -> None:
-        """Remove all that is kept in these places."""
-        for place in places:
-            self._forget(self.folder / name_folder(place), "")
-
-    def _forget(self, folder: Path, start: str) -> None:
+        folder, start = self.folder / key.folder, f"{key.digest.hex()}."
         with contextlib.suppress(OSError):
             names = [n for n in os.listdir(folder) if n.startswith(start)]  # noqa: PTH208 # names
             with self._locked() as lock:
                 if lock is not None:
                     for name in names:
                         self._remove(lock, folder / name)
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+                    self._drop_empty(folder)
 
-    def clear(self) -> int:
+    def forget_places(self, places: Iterable[str]) -> None:
+        """Remove all that is kept in these places, as far as that can be done."""
+        for place in places:
+            with contextlib.suppress(OSError):
+                self.clear(place)
+
+    def clear(self, place: str = "") -> int:
         """Remove everything; return how many bytes that frees.
 
+        Args:
+            place: Only what is kept in this place, and in those inside it.
+
         Raises:
-            OSError: The folder can't be read.
+            OSError: It can't be removed, or another process is writing all the time.
         """
-        freed = 0
-        if not self.folder.is_dir():
+        folder = self.folder / name_folder(place) if place else self.folder
+        if not folder.is_dir():
             return 0
+        freed = 0
         with self._locked() as lock:
-            if lock is not None:
-                for _, path, used in _list_files(self.folder):
-                    empty_file(path)
-                    freed += used
+            if lock is None:
+                raise OSError(errno.EBUSY, "another program is writing to it all the time")
+            for _, path, used in list(_list_files(folder, top=bool(place))):
+                empty_file(path)
+                path.unlink(missing_ok=True)  # and say why it can't be
+                self._drop_empty(path.parent)
+                self._count(lock, -used)
+                freed += used
+            if not place:
                 self._set_count(lock, 0)
+            self._drop_empty(folder)
         return freed
+
+    def _drop_empty(self, folder: Path) -> None:
+        """Remove a folder, and those that it is in, as far as nothing is in them."""
+        with contextlib.suppress(OSError):
+            while folder != self.folder:
+                folder.rmdir()
+                folder = folder.parent
 
     def measure(self) -> CacheUse:
         """Return what is kept now, by looking at each file."""
@@ -345,7 +361,8 @@ class BlockCache:
         """Return what is kept of those of some places of which something is."""
         sizes: dict[str, int] = {}
         for _, path, used in _list_files(self.folder):
-            sizes[path.parent.name] = sizes.get(path.parent.name, 0) + used
+            folder = path.parent.relative_to(self.folder).as_posix()
+            sizes[folder] = sizes.get(folder, 0) + used
         found = ((place, sizes.get(name_folder(place), 0)) for place in places)
         return {place: used for place, used in found if used}
 
@@ -370,8 +387,7 @@ class BlockCache:
             empty_file(path)
             used -= size
             free += size
-            with contextlib.suppress(OSError):
-                path.parent.rmdir()
+            self._drop_empty(path.parent)
         self._set_count(lock, used)
         return used + need <= self.most_bytes and free - need >= floor
 
@@ -447,15 +463,27 @@ def _let_go(lock: int) -> None:
     fcntl.flock(lock, fcntl.LOCK_UN)
 
 
-def _list_files(folder: Path) -> Iterator[tuple[float, Path, int]]:
-    """Yield when each file was used last, where it is, and what it takes on the disk."""
-    with contextlib.suppress(OSError), os.scandir(folder) as places:
-        for place in places:
-            with contextlib.suppress(OSError), os.scandir(place.path) as files:
-                for file in files:
-                    with contextlib.suppress(OSError):
-                        found = file.stat(follow_symlinks=False)
-                        yield found.st_mtime, Path(file.path), found.st_blocks * 512
+def _list_files(folder: Path, *, top: bool = False) -> Iterator[tuple[float, Path, int]]:
+    """Yield when each file was used last, where it is, and what it takes on the disk.
+
+    Those in folders that are named otherwise than ours are counted, and go, too.
+
+    Args:
+        folder: Where they are, at any depth.
+        top: Also those directly in it; in the cache's own folder that is the lock.
+    """
+    left = [os.fspath(folder)]
+    while left:
+        here = left.pop()
+        with contextlib.suppress(OSError), os.scandir(here) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(entry.path)
+                    elif top:
+                        found = entry.stat(follow_symlinks=False)
+                        yield found.st_mtime, Path(entry.path), found.st_blocks * 512
+        top = True
 
 
 def _find_disk(folder: Path) -> tuple[int, int]:

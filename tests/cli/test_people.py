@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.config import find_paths, load_settings
+from coexplorer.remote_files import BlockCache, CacheKey
 from tests.support.program import Program, find_leaks
 from tests.support.server import RAW
 
@@ -92,10 +93,17 @@ def test_logout_removes_what_is_known(visitor: Program, tmp_path: Path) -> None:
     me = visitor.server.users[0]
     _sign_in(visitor, me.token)
     visitor.ok("ls")
-    catalog = load_settings().catalog_path
+    path = visitor.ok("files", RAW, "--recursive", "-0").out.split("\0")[0]
+    visitor.ok("head", RAW, path, "--raw")
+    settings = load_settings()
+    catalog, files = settings.catalog_path, settings.paths.file_cache_dir
+    other = BlockCache(files, 10**9)
+    assert other.write_file(CacheKey("https://other.example.com\0a", "f"), "names", b"x")
+    assert other.measure().files > 1
     assert catalog.exists()
     done = visitor.ok("logout")
     assert not catalog.exists()
+    assert other.measure().files == 1
     assert "log" in done.out
     assert find_leaks(me.email, tmp_path / "home" / ".cache") == []
 

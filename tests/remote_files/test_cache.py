@@ -227,6 +227,60 @@ def test_what_is_forgotten_is_gone_for_who_has_it_open_too(cache: BlockCache) ->
     assert cache.clear() == 0
 
 
+def test_a_platform_is_forgotten_with_all_its_assets(cache: BlockCache) -> None:
+    keys = [CacheKey(place, "file") for place in ("one\0a", "one\0b", "two\0a", "on\0a", "one")]
+    for key in keys:
+        assert fill(cache, 0, 3, key)
+        assert cache.write_file(key, "folder", b"names")
+    places = [key.place for key in keys]
+    sizes = cache.measure_places(places)
+    assert list(sizes) == places
+    before = cache.measure().used_bytes
+    freed = cache.clear("one")
+    assert [bool(cache.read(key, VERSION, range(3))) for key in keys] == [0, 0, 1, 1, 0]
+    assert list(cache.measure_places(places)) == ["two\0a", "on\0a"]
+    assert before - freed == cache.measure().used_bytes
+    assert len([path for path in cache.folder.rglob("*") if path.is_dir()]) == 4
+    assert cache.clear("one") == cache.clear("three") == 0
+
+
+def test_files_that_another_version_left_are_counted_and_go(tmp_path: Path) -> None:
+    most = 10 * BLOCK_BYTES
+    cache = BlockCache(tmp_path / "files", most)
+    for name in ("0123", "0123/4567", "0123/4567/89"):
+        (cache.folder / name).mkdir(parents=True)
+        (cache.folder / name / "old.0").write_bytes(b"x" * BLOCK_BYTES)
+        os.utime(cache.folder / name / "old.0", (1, 1))
+    assert cache.measure().used_bytes >= 3 * BLOCK_BYTES
+    assert fill(cache, 0, 8)
+    assert len(read(cache)) == 8
+    assert cache.measure().used_bytes <= most
+    assert not list(cache.folder.rglob("89"))
+    assert cache.clear() >= 8 * BLOCK_BYTES
+    assert [path.name for path in cache.folder.iterdir()] == ["lock"]
+
+
+def test_what_can_not_be_removed_is_told(
+    cache: BlockCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(cache, 0, 1)
+    monkeypatch.setattr("coexplorer.remote_files.cache._LOCK_S", 0.05)
+    with cache._locked() as lock:
+        assert lock is not None
+        with pytest.raises(OSError, match="another program"):
+            BlockCache(cache.folder, 10**9).clear()
+    with monkeypatch.context() as patch:
+        patch.setattr("coexplorer.remote_files.cache.Path.unlink", _refuse)
+        with pytest.raises(PermissionError):
+            cache.clear(KEY.place)
+    cache.clear()
+    assert cache.measure().files == 0
+
+
+def _refuse(*_: object, **__: object) -> None:
+    raise PermissionError
+
+
 def test_the_folder_may_vanish_at_any_time(cache: BlockCache) -> None:
     import shutil  # noqa: PLC0415
 
