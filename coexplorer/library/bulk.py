@@ -22,6 +22,7 @@ from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import (
     ATTACHING,
+    PENDING,
     Action,
     Entry,
     EntryDraft,
@@ -33,7 +34,7 @@ from coexplorer.library.exception_groups import plain_errors
 from coexplorer.library.plans import Plan
 from coexplorer.library.refusals import concerns_all
 from coexplorer.library.results import BatchProgress, BatchReport, EditResult, read_result
-from coexplorer.library.settle import settle_entries
+from coexplorer.library.settle import settle_entries, tell_may_come
 from coexplorer.models import AssetId
 
 CONCURRENCY = 8
@@ -143,12 +144,14 @@ class Bulk:
         await settle_entries(self._context, lost)
         entries = await self._context.run(journal.entries_of, batch_id)
         settled = {entry.id for entry in lost if entry.state is State.UNKNOWN}
-        again = {State.UNSENT, State.STOPPED, State.CONFLICT, *([State.REFUSED] if refused else [])}
+        again = {*PENDING, State.STOPPED, *([State.REFUSED] if refused else [])}
         unsent = [
             entry.id
             for entry in entries
             if entry.state in again
             and entry.action is not Action.CREATE  # the log does not keep what it is made from
+            and entry.asset_id  # else nobody knows yet which asset was made
+            and not (entry.action is Action.TRANSFER and entry.state is State.UNKNOWN)
             and (only is None or entry.asset_id in only)
             and not is_written_out(entry)
             and not (entry.action is Action.TRANSFER and entry.id in settled)  # it had arrived
@@ -158,7 +161,14 @@ class Bulk:
         report = await self._run(batch_id, claimed, batch.purpose, progress, stopping, meant=meant)
         ours = {*claimed, *settled}
         assets = frozenset(entry.asset_id for entry in entries if entry.id in ours)
-        return msgspec.structs.replace(report, now=assets)
+        coming = {each.id: tell_may_come(each) for each in entries if each.is_awaited}
+        results = tuple(
+            msgspec.structs.replace(each, error=coming.get(each.entry_id, each.error))
+            if each.state is State.UNKNOWN
+            else each
+            for each in report.results
+        )
+        return msgspec.structs.replace(report, now=assets, results=results)
 
     async def _run(
         self,

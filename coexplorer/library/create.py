@@ -14,7 +14,16 @@ from coexplorer.fields import fields_of
 from coexplorer.library.capture import CaptureChecks, explain_refusal, tell_source
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor
-from coexplorer.library.entries import NOT_THERE, Action, Entry, EntryDraft, Purpose, State
+from coexplorer.library.entries import (
+    NOT_THERE,
+    STOPPED_SENDING,
+    Action,
+    Entry,
+    EntryDraft,
+    Purpose,
+    State,
+    tell_how_to_go_on,
+)
 from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, EditStarted
 from coexplorer.library.made_of import note_source
 from coexplorer.library.metadata import judge_metadata
@@ -101,9 +110,7 @@ class Creator:
             context.bus.publish(EditFailed(entry, AssetId(""), Action.CREATE, error))
             raise
         except anyio.get_cancelled_exc_class():
-            stopped = None if sent else Refused("it was stopped before anything was sent")
-            await context.settle(entry, State.UNKNOWN if sent else State.REFUSED, error=stopped)
-            await self._abandon(batch, others)
+            await self._cut_off(batch, entry, others, sent=sent)
             raise
         if heard:
             heard(CreateProgress(sent=True, asset_id=asset.id))
@@ -163,6 +170,14 @@ class Creator:
         if not await self._context.write_down(claim, [entry.id]):
             return result
         return await self._share(entry.id)
+
+    async def _cut_off(self, batch: int, entry: int, others: list[int], *, sent: bool) -> None:
+        """Write down that a create was stopped: it may be made all the same, once it is sent."""
+        stopped = Refused("it was stopped before anything was sent")
+        if sent:
+            stopped = Refused(STOPPED_SENDING, hint=tell_how_to_go_on(batch))
+        await self._context.settle(entry, State.UNKNOWN if sent else State.REFUSED, error=stopped)
+        await self._abandon(batch, others)
 
     async def _abandon(self, batch: int, others: list[int]) -> None:
         """Let what was to follow wait for its user: it goes on by itself only when it is named."""

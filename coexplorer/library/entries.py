@@ -133,6 +133,10 @@ NOT_THERE_YET = "it did not reach the platform"
 """`Entry.reason` of what was sent, and was not there when somebody looked: it may come late."""
 
 
+MAY_COME = "the platform does not show it so far, and it may still arrive"
+"""Why nothing is done about what was sent a short while ago, and is not there yet."""
+
+
 GIVEN_UP = "the platform did not have it, so it was given up"
 """`Entry.reason` of `Cause.GIVEN_UP`."""
 
@@ -252,6 +256,16 @@ class Entry(msgspec.Struct, frozen=True):
     looked_at: float | None = None
     cause: Cause | None = None
     set_aside: bool = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether nobody knows its outcome, and it may come though a look does not show it.
+
+        Sent twice, a create makes two assets. What its user has stopped must not come after they
+        heard that it was not sent, nor what is attached after an undo has given it up.
+        """
+        awaited = self.action in (Action.CREATE, *ATTACHING) or self.reason == STOPPED_SENDING
+        return self.state is State.UNKNOWN and awaited
 
     @property
     def was_undone(self) -> bool:

@@ -31,6 +31,7 @@ from coexplorer.library.entries import (
     ATTACHING,
     DONE,
     KEPT,
+    MAY_COME,
     UNASKED,
     Action,
     Batch,
@@ -52,7 +53,7 @@ from coexplorer.library.reversal import (
     find_opposite,
     keep_to_plan,
 )
-from coexplorer.library.settle import settle_entries
+from coexplorer.library.settle import settle_entries, tell_may_come
 from coexplorer.library.validate import tidy_fields
 from coexplorer.written import NOT_UTF8
 
@@ -93,14 +94,18 @@ class History:
         entry = await self._kept(entry_id)
         if entry.state is State.UNKNOWN:
             await settle_entries(self._context, [entry])
-            settled = await self._context.run(self._context.journal.entry, entry_id)
-            if settled is not None and settled.state is State.APPLIED:
+            settled = await self._find_settled(entry)
+            if settled is not None:
                 return read_result(settled)
-            if settled is not None and settled.action is Action.TRANSFER:
-                return read_result(settled)  # it may be under way: it is never sent again
         if entry.action is not Action.CREATE and not entry.asset_id:
             await self.settle_batch(entry.batch_id)  # finds out whether its asset was made
+            now = await self._context.run(self._context.journal.entry, entry_id)
+            entry = now or entry
+            if entry.state is State.SKIPPED:
+                return read_result(entry)
             entry = await self._kept(entry_id)
+            if not entry.asset_id:
+                raise ApiError(f"its asset is not there yet: {MAY_COME}", hint=entry.hint)
         if entry.action is Action.CREATE:
             raise Refused(
                 "a create can't be sent again from the log, which does not keep what it is made"
@@ -119,6 +124,20 @@ class History:
         # What waited for nothing waits for nothing again, where its user stops this.
         cut_off = State.STOPPED if entry.state in UNASKED else State.UNSENT
         return await self._editor.carry_out(allow_unfit(entry), purpose, cut_off=cut_off)
+
+    async def _find_settled(self, entry: Entry) -> Entry | None:
+        """Return what is not sent again after a look at what was unknown; None: it may be.
+
+        Raises:
+            ApiError: It is a create that may still arrive.
+        """
+        settled = await self._context.run(self._context.journal.entry, entry.id)
+        if settled is None or settled.state is State.APPLIED:
+            return settled
+        if settled.action is Action.CREATE and settled.state is State.UNKNOWN:
+            raise tell_may_come(settled)
+        # A transfer may be under way; and what a create takes is in no log.
+        return settled if settled.action in (Action.TRANSFER, Action.CREATE) else None
 
     async def retry_attaching(self, entries: Sequence[Entry]) -> list[EditResult]:
         """See `Changes.retry_attaching`."""
@@ -173,6 +192,8 @@ class History:
             settled = await self._context.run(self._context.journal.entry, entry_id)
             if settled is not None and settled.state in DONE:
                 return settled
+            if settled is not None and settled.is_awaited:
+                raise tell_may_come(settled)
         if not await self._context.write_down(self._context.journal.discard, entry_id):
             raise _not_waiting(entry_id)
         return await self._context.run(self._context.journal.entry, entry_id) or entry

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from coexplorer.errors import CoexplorerError, NoLongerFits, be
+from coexplorer.errors import ApiError, CoexplorerError, Conflict, NoLongerFits, Refused, be
 from coexplorer.fields import (
     FieldKind,
     Fields,
@@ -223,15 +223,26 @@ def read_result(entry: Entry) -> EditResult:
         after=entry.after,
         changed=changed,
         skipped_fields=name_left_alone(entry),
-        error=None
-        if entry.state in DONE or not entry.reason
-        else CoexplorerError(entry.reason, hint=entry.hint),
+        error=_read_error(entry),
         needless=entry.needless,
         lacking=lacking,
         roles=roles,
         cause=entry.cause,
         moving=is_moving(entry.action, entry.state, entry.reason),
     )
+
+
+def _read_error(entry: Entry) -> CoexplorerError | None:
+    """Return why an entry is not done, as the journal knows it."""
+    if entry.state in DONE or not entry.reason:
+        return None
+    if entry.state is State.UNKNOWN:
+        return ApiError(entry.reason, hint=entry.hint, outcome_unknown=True)
+    if entry.state is State.CONFLICT:
+        return Conflict(entry.reason, hint=entry.hint)
+    if entry.state in (State.REFUSED, State.SKIPPED):
+        return Refused(entry.reason, hint=entry.hint)
+    return CoexplorerError(entry.reason, hint=entry.hint)
 
 
 def name_left_alone(entry: Entry) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from coexplorer.errors import StillSending, UndoRefused
 from coexplorer.library.entries import (
     GIVEN_UP,
+    MAY_COME,
     NOT_THERE,
     RESTORED,
     Action,
@@ -132,8 +133,10 @@ def build_drafts(
         for entry in reversed(entries)
         if entry.action in _FOR_GOOD and _stands(entry)
     }
-    drafts: list[EntryDraft] = []
-    for entry in reversed(entries):
+    drafts = [_wait_for(entry) for entry in reversed(entries) if entry.is_awaited]
+    # What is to follow a new asset is not given up before it is known whether there is one.
+    settled = [] if any(each.action is Action.CREATE for each in drafts) else entries
+    for entry in reversed(settled):
         if _stands(entry):
             blocking = _find_blocking(entry, for_good)
             if blocking is None and _is_unseen(entry):
@@ -205,6 +208,19 @@ def _leave_out(entry: Entry) -> EntryDraft:
         state=State.SKIPPED,
         reason=f"{_DOING[entry.action]} {entry.asset_name} can't be undone",
         hint=_INSTEAD.get(entry.action, ""),
+        reverses=entry.id,
+    )
+
+
+def _wait_for(entry: Entry) -> EntryDraft:
+    """Return the draft that says that nobody knows yet whether an entry arrives."""
+    return EntryDraft(
+        asset_id=entry.asset_id,
+        asset_name=entry.asset_name,
+        action=_OPPOSITE.get(entry.action, entry.action),
+        state=State.SKIPPED,
+        reason=f"it can't be undone yet: {MAY_COME}",
+        hint=f"undo it again in two minutes: coexplorer undo {entry.batch_id}",
         reverses=entry.id,
     )
 

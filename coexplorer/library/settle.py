@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from coexplorer.api.creation import may_be_of
 from coexplorer.computations import AttachedAsset
-from coexplorer.errors import BadReply, CoexplorerError, NotFound, PlatformTooOld, Refused
+from coexplorer.errors import ApiError, BadReply, CoexplorerError, NotFound, PlatformTooOld, Refused
 from coexplorer.fields import FieldKind, Fields, changed_fields, field_named, same_value
 from coexplorer.library.attachments import (
     describe_workplace,
@@ -24,8 +24,8 @@ from coexplorer.library.entries import (
     ANSWERED,
     ATTACHING,
     FOUND,
+    MAY_COME,
     NOT_THERE_YET,
-    STOPPED,
     STOPPED_SENDING,
     Action,
     Entry,
@@ -47,6 +47,8 @@ _CLOCK_SLACK_S = 600.0
 
 _LOOKS_AFTER_S = (5.0, 15.0, 30.0, 60.0, 120.0)
 """When to look again for what was not there, from the first look on."""
+LATE_S = _LOOKS_AFTER_S[-1]
+"""What a look does not show may still be on its way for so long; then it has not arrived."""
 _MOST_LOOKED_FOR = 20
 """Only the newest are looked for: each look is a request or two."""
 
@@ -136,6 +138,19 @@ async def settle_late(context: Context) -> int:
     return count
 
 
+def may_come(entry: Entry) -> bool:
+    """Tell whether what a look does not show may still be on its way."""
+    return entry.is_awaited and time.time() - (entry.settled_at or -math.inf) < LATE_S
+
+
+def tell_may_come(entry: Entry) -> ApiError:
+    """Say that nobody knows yet whether a change arrives."""
+    hint = f"look again in two minutes: coexplorer retry --batch {entry.batch_id}"
+    if entry.action is Action.CREATE:
+        hint = f"{hint}; do not create it again before that"
+    return ApiError(MAY_COME, hint=hint, outcome_unknown=True)
+
+
 async def look_again(context: Context, looked: dict[int, int]) -> None:
     """Look a few times more for what was sent, and was not there at first.
 
@@ -151,13 +166,20 @@ async def look_again(context: Context, looked: dict[int, int]) -> None:
         ApiError: The platform can't be asked.
     """
     now = time.time()
+
+    def is_due(entry: Entry) -> bool:
+        due = sum(now - (entry.settled_at or now) >= after_s for after_s in _LOOKS_AFTER_S)
+        done = looked.get(entry.id, 0)
+        looked[entry.id] = max(due, done)
+        return done < due
+
+    pending = await context.run(context.journal.pending)
+    await settle_entries(
+        context, [each for each in pending[-_MOST_LOOKED_FOR:] if each.is_awaited and is_due(each)]
+    )
     entries = await context.run(context.journal.find_not_there, now - 2 * _LOOKS_AFTER_S[-1])
     for entry in entries[-_MOST_LOOKED_FOR:]:
-        due = sum(now - (entry.settled_at or now) >= after_s for after_s in _LOOKS_AFTER_S)
-        if looked.get(entry.id, 0) >= due:
-            continue
-        looked[entry.id] = due
-        if not await _is_there(context, entry):
+        if not is_due(entry) or not await _is_there(context, entry):
             continue
         present = await context.run(context.journal.entry, entry.id)
         if present is not None and present.state is State.UNSENT:  # nobody sends it again
@@ -310,6 +332,8 @@ async def note_settled(
 ) -> None:
     """Write down what a look has shown of an entry of unknown outcome.
 
+    What it does not show, and may still be on its way (`may_come`), is left unknown.
+
     Args:
         context: What the session's modules share.
         entry: The entry.
@@ -318,11 +342,14 @@ async def note_settled(
         roles: What the platform shows.
         seen: False: the platform never tells, so the look has shown nothing.
     """
+    missing = State.REFUSED if entry.action is Action.CREATE else State.UNSENT
+    if state is missing and may_come(entry):
+        return
     if state is State.UNSENT and entry.reason == STOPPED_SENDING:
         state = State.STOPPED  # nobody wants it sent until it is named
     errors: dict[State, CoexplorerError] = {
         State.STOPPED: Refused(
-            STOPPED, hint=f"go on with: coexplorer retry --batch {entry.batch_id}"
+            NOT_THERE_YET, hint=f"go on with: coexplorer retry --batch {entry.batch_id}"
         ),
         State.UNSENT: _tell_not_there(entry, seen=seen),
         State.REFUSED: Refused(NOT_THERE_YET, hint="create it again")

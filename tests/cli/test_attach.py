@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from coexplorer.cli.commands import cli
 from coexplorer.demo.asset import Role
-from coexplorer.library import workplaces
+from coexplorer.library import settle, workplaces
 from coexplorer.library.completions import find_workplaces
 from tests.library.conftest import many_assets
 from tests.support.program import Program
@@ -194,10 +194,16 @@ def test_a_plain_retry_sends_what_waits_together_and_says_what_still_fails(shell
     assert not set(ids) & set(mounts(shell))
 
 
-def test_a_create_that_was_not_made_is_not_offered_to_be_sent_again(program: Program) -> None:
+def test_a_create_that_was_not_made_is_not_offered_to_be_sent_again(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program.server.faults.add(503, "POST", "data_assets")
     new = ("create", "X", "--from-computation", FINISHED, "--everyone", "viewer")
     assert program(*new).code == 6
+    for again in (program("retry", "--batch", "1"), program("retry"), program("discard", "1")):
+        assert again.code in (6, 7), again
+        assert "may still arrive" in again.err
+    monkeypatch.setattr(settle, "LATE_S", 0.0)
     program("retry")
     again = program("retry", "--batch", "1")
     assert (again.code, "its asset was not made" in again.err) == (5, True)

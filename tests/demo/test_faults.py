@@ -4,6 +4,7 @@ import inspect
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from email.utils import parsedate_to_datetime
@@ -282,6 +283,18 @@ def test_latency_delays_and_leaves_the_request_to_the_other_rules(
     replies = [client.get("data_assets/a1") for _ in range(2)]
     assert [reply.status_code for reply in replies] == [200, 503]
     assert replies[0].elapsed.total_seconds() >= 0.05
+
+
+def test_what_has_arrived_is_carried_out_though_its_client_has_gone(
+    platform: Platform, client: httpx.Client
+) -> None:
+    platform.plan.add(FaultKind.LATENCY, "PUT", seconds=0.3)
+    with pytest.raises(httpx.ReadTimeout):
+        client.put("data_assets/a1", json={"name": "late"}, timeout=0.05)
+    until = time.monotonic() + stretched(30)
+    while not platform.writes and time.monotonic() < until:
+        time.sleep(0.01)
+    assert platform.writes == 1
 
 
 def test_token_expires_after_its_requests_until_renewed(

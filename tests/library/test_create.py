@@ -10,7 +10,7 @@ import pytest
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.errors import ApiError, InvalidField, Refused, Rejected
-from coexplorer.library import Library, open_library
+from coexplorer.library import Library, open_library, settle
 from coexplorer.library.create import poll_waits
 from coexplorer.library.entries import State
 from coexplorer.library.events import AssetSettled
@@ -110,7 +110,13 @@ NOES = {
 @pytest.mark.parametrize("is_made", [True, False])
 @pytest.mark.parametrize("what", NOES)
 async def test_a_no_to_a_create_is_looked_through(
-    server: DemoServer, tmp_path: Path, bucket: str, what: str, *, is_made: bool
+    server: DemoServer,
+    tmp_path: Path,
+    bucket: str,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_made: bool,
 ) -> None:
     said, told = NOES[what]
 
@@ -144,6 +150,10 @@ async def test_a_no_to_a_create_is_looked_through(
             else:
                 assert "may have been created" in caught.value.hint
                 assert entry.state is State.UNKNOWN
+                await library.changes.settle()
+                (entry,) = await library.log.kept()
+                assert entry.state is State.UNKNOWN, "it may still arrive"
+                monkeypatch.setattr(settle, "LATE_S", 0)
                 await library.changes.settle()
                 (entry,) = await library.log.kept()
                 assert (entry.state, entry.hint) == (State.REFUSED, "create it again")

@@ -9,7 +9,7 @@ import pytest
 
 from coexplorer.demo.server import DemoServer
 from coexplorer.fields import Fields, replace_values
-from coexplorer.library import Library
+from coexplorer.library import Library, settle
 from coexplorer.library.entries import Action, Entry, State
 from coexplorer.library.settle import judge_edit, name_query
 from coexplorer.models import Asset, AssetId, AwsSource, NewAsset, Secret
@@ -76,12 +76,21 @@ async def test_deleting(library: Library, server: DemoServer, moment: str, state
 
 
 @pytest.mark.parametrize(("moment", "state"), CASES)
-async def test_creating(library: Library, server: DemoServer, moment: str, state: State) -> None:
+async def test_creating(
+    library: Library,
+    server: DemoServer,
+    moment: str,
+    state: State,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     if state is State.UNSENT:
         state = State.REFUSED  # its keys were never kept, so nothing can send it again
     server.make_bucket("my-bucket", keys=("id", "word"))
     await library.sync.sweep()  # it asks for the dialect, so that the next POST is the creation
     await leave_unknown(server, moment, "POST", lambda: library.creation.create(NEW))
+    if moment == "before":
+        assert (await settle_one(library)).state is State.UNKNOWN, "it may still arrive"
+        monkeypatch.setattr(settle, "LATE_S", 0)
     settled = await settle_one(library)
     assert settled.state is state
     assert bool(settled.asset_id) is (state is State.APPLIED)

@@ -251,6 +251,23 @@ async def test_a_form_that_was_being_filled_in_is_offered_again_without_its_secr
         assert sum(asset.name == "new one" for asset in server.store.assets()) == 1
 
 
+async def test_a_form_whose_request_has_left_is_not_offered_again(
+    server: DemoServer, settings: Settings
+) -> None:
+    ensure_sample_buckets(server.data)
+    forms = Memory(settings.journal_path).forms
+    gate = server.hooks.before("POST", "*/data_assets")
+    async with running_app(server, settings) as app:
+        await app.press("N", "enter")
+        await fill(app, name="on its way", bucket=SAMPLE_PUBLIC, prefix=SAMPLE_PREFIX)
+        assert forms.file.exists()
+        await send_without(app)
+        await gate.arrived()
+        await app.press("ctrl+q")
+    assert not forms.file.exists()
+    gate.release()
+
+
 async def test_a_form_that_is_thrown_away_is_not_offered_again(
     server: DemoServer, settings: Settings
 ) -> None:

@@ -16,7 +16,8 @@ with ``/``; in it ``*`` stands for anything within one segment and ``**`` for an
 FAULT is one of:
 
 ``latency``
-    The reply comes ``seconds`` (1) late; other rules may still strike the request.
+    The request is carried out ``seconds`` (1) late, also if its client has gone by then; other
+    rules may still strike it.
 A number (``401``, ``403``, ``404``, ``409``, ``429``, ``500``, ``502``, ``503``, ``504``, …)
     That status with ``{"message": …}`` (``message="…"``); nothing is carried out.
     ``body="…"`` is sent instead, as it is: real platforms also answer with a list, or with text.

@@ -54,6 +54,8 @@ class FaultProtocol(H11Protocol):
 
     async def reset(self) -> None:
         """Send a TCP reset: what the kernel has not sent yet is lost, the peer sees ECONNRESET."""
+        if self._gone.is_set():
+            return
         connection: socket.socket = self.transport.get_extra_info("socket")
         # With a linger time of zero, closing means RST instead of FIN (socket(7)).
         with contextlib.suppress(OSError):  # the peer has gone already, and the socket is closed

@@ -13,7 +13,7 @@ import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 
-from coexplorer.errors import CoexplorerError, InvalidField, NotSignedIn
+from coexplorer.errors import ApiError, CoexplorerError, InvalidField, NotSignedIn
 from coexplorer.fields import (
     SETS_LAST,
     EditableField,
@@ -27,7 +27,7 @@ from coexplorer.fields import (
 from coexplorer.library.drafts import FormDraft
 from coexplorer.library.library import Library
 from coexplorer.library.metadata import describe_lacking
-from coexplorer.library.results import EditResult, ReadyProgress
+from coexplorer.library.results import CreateProgress, EditResult, ReadyProgress
 from coexplorer.metadata.schema import UNKNOWN
 from coexplorer.models import (
     AssetSource,
@@ -109,6 +109,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._tags: list[str] = []
         self._made: Record | None = None
         self._shared: list[EditResult] = []
+        self._has_left = False
         self.busy = False
         self._rows = {
             each.name: field(
@@ -268,6 +269,7 @@ class CreateScreen(CommandScreen[Record | None]):
     def on_text_typed(self, event: TextTyped) -> None:
         """Keep the draft; complete tags."""
         event.stop()
+        self._has_left = False
         self._keep_draft()
         self._mistakes.look_again()
         if event.field in {f"metadata.{key}" for key in self._warned}:
@@ -293,7 +295,7 @@ class CreateScreen(CommandScreen[Record | None]):
         self._keep_draft()
 
     def _keep_draft(self) -> None:
-        if self.busy or self._made is not None:
+        if self.busy or self._has_left or self._made is not None:
             return
         memory = self.coexplorer.memory
         texts = {row.field.field_name: row.value for row in self._plain_fields if row.value}
@@ -429,6 +431,7 @@ class CreateScreen(CommandScreen[Record | None]):
                 sharing=sharing,
                 shared=self._shared.append,
                 failed_too=self._failed.on,
+                heard=self._note_progress,
             )
             self._end_typing()
             self._tell(
@@ -454,6 +457,7 @@ class CreateScreen(CommandScreen[Record | None]):
             )
             self.coexplorer.show_sign_in(error)
         except CoexplorerError as error:
+            self._has_left = isinstance(error, ApiError) and error.outcome_unknown
             self._tell(f"{error.message}; {error.hint}".rstrip("; "), Role.BAD)
             self.coexplorer.leave_if_other(error)
         else:
@@ -466,6 +470,10 @@ class CreateScreen(CommandScreen[Record | None]):
             self.busy = False
             self.coexplorer.settle(HERE)
             self._keep_draft()
+
+    def _note_progress(self, progress: CreateProgress) -> None:
+        """Note that the request leaves: from now on a draft of it would make a second asset."""
+        self._has_left = progress.sent
 
     def _end_typing(self) -> None:
         """Take no more text: it would go nowhere."""
