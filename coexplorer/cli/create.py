@@ -142,6 +142,9 @@ def create_command(
     except TimeIsUp:
         if not made:
             raise
+    except KeyboardInterrupt:
+        warn(f"stopped: {_describe_stopped(heard)}")
+        raise
     record = made[0]
     if waits:
         if style is Format.TABLE:
@@ -187,6 +190,18 @@ def _describe_create(heard: Sequence[CreateProgress]) -> str:
     if heard[-1].asset_id is None:
         return "the new asset was asked for (`coexplorer log` shows whether it is made): no answer"
     return f"asset {heard[-1].asset_id} is made, and not ready"
+
+
+def _describe_stopped(heard: Sequence[CreateProgress]) -> str:
+    """Say what a signal leaves behind of a request for a new asset (pure)."""
+    if not heard:
+        return "nothing was sent, so no asset is made"
+    if heard[-1].asset_id is None:
+        return (
+            "the new asset was asked for, and may still be made: look before you create it again"
+            " (coexplorer retry)"
+        )
+    return f"asset {heard[-1].asset_id} is made, and not ready: coexplorer wait waits for it"
 
 
 @click.command("wait", cls=QueryCommand)

@@ -110,6 +110,7 @@ def run_command(
     named = tuple(_read_parameter(each) for each in parameters)
     targets = read_targets(attach, None) if attach else None
     started: list[Computation] = []
+    sent: list[Workplace] = []
 
     async def work(library: Library) -> None:
         import anyio
@@ -123,7 +124,7 @@ def run_command(
             named_parameters=named,
             nextflow_profile=nextflow_profile or "",
         )
-        started.append(await library.runs.start(new))
+        started.append(await library.runs.start(new, sending=lambda: sent.append(place)))
         if waits:
             # Out of time, it is not looked at again: what was cut off says what is known.
             with anyio.move_on_after(None if deadline is None else deadline.left_s):
@@ -141,6 +142,9 @@ def run_command(
         _print(started[-1:], {}, style, columns)
         warn(error.message)
         leave(exits.TIMED_OUT)
+    except KeyboardInterrupt:
+        warn(f"stopped: {_describe_stopped(sent, started)}")
+        raise
     run = started[-1]
     _print([run], {}, style, columns)
     if waits and deadline is not None and not run.is_over:
@@ -150,6 +154,16 @@ def run_command(
         code = f" with exit code {run.exit_code}" if run.exit_code else ""
         warn(f"{run.name or run.id} ended as {run.end_status or run.state}{code}")
         leave(exits.ASSET_FAILED)
+
+
+def _describe_stopped(sent: Sequence[Workplace], started: Sequence[Computation]) -> str:
+    """Say what a signal leaves behind of a run (pure)."""
+    if started:
+        return f"run {started[-1].id} goes on"
+    if sent:
+        again = f"coexplorer runs {sent[0].id}"
+        return f"the run may have started; look before you run it again: {again}"
+    return "nothing was sent, so nothing runs"
 
 
 async def find_runnable(library: Library, text: str) -> Workplace:

@@ -174,8 +174,12 @@ class Runs:
         known = {each: size for each, size in found.items() if isinstance(size, ResultsSize)}
         return {run.id: known.get(AssetId(run.id)) for run in runs}
 
-    async def start(self, new: NewRun) -> Computation:
+    async def start(self, new: NewRun, *, sending: Callable[[], None] | None = None) -> Computation:
         """Start a run, once: where the reply is lost, it is looked for among the newest.
+
+        Args:
+            new: What to run.
+            sending: Called right before the request is sent: from then on it may have started.
 
         Raises:
             ApiError: With `outcome_unknown`: it may have started.
@@ -183,6 +187,8 @@ class Runs:
         client = await self._context.client()
         before = {each.id for each in await client.workplaces.computations(new.workplace)}
         started = time.time() - _CLOCK_SLACK_S
+        if sending is not None:
+            sending()
         try:
             return await client.workplaces.run(new)
         except ApiError as error:

@@ -72,7 +72,8 @@ async def ensure_transfers(context: Context) -> None:
         ApiError: It can't be asked.
     """
     client = await context.client()
-    if (client.dialect or await client.fetch_dialect()) is Dialect.LEGACY:
+    is_legacy = (client.dialect or await client.fetch_dialect()) is Dialect.LEGACY
+    if is_legacy or await client.is_before("3.1"):
         raise PlatformTooOld(
             "this platform is too old to transfer assets: that takes version 3.1",
             hint="ask who runs the platform for an update",

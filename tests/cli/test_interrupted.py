@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from tests.support.program import TIMEOUT_S, Done, Program, program_command
-from tests.support.server import DERIVED, RAW
+from tests.support.server import DERIVED, FINISHED, MY_CAPSULE, RAW
 
 
 def interrupt(program: Program, number: signal.Signals, *command: str, request: str) -> Done:
@@ -141,3 +141,31 @@ def test_rows_of_a_retry_tell_failures_too(program: Program) -> None:
         (RAW, "applied", False),
         (DERIVED, "refused", True),
     ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("path", "command", "told"),
+    [
+        ("data_assets", ["create", "X", "--from-computation", FINISHED], "create it again"),
+        ("computations", ["run", MY_CAPSULE], f"run it again: coexplorer runs {MY_CAPSULE}"),
+    ],
+)
+def test_what_may_have_been_made_is_told_before_it_is_made_twice(
+    program: Program, number: signal.Signals, path: str, command: list[str], told: str
+) -> None:
+    gate = program.server.hooks.before("POST", f"*/v1/{path}")
+    with subprocess.Popen(
+        program_command(*command),
+        env={**os.environ, **program.env},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            gate.wait(TIMEOUT_S)
+        finally:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=TIMEOUT_S)
+    gate.release()
+    assert process.returncode == 128 + number
+    assert f"look before you {told}" in err

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,15 @@ from coexplorer.cli import exits
 from coexplorer.demo.hooks import TRANSFER
 from tests.library.conftest import many_assets
 from tests.support.program import Program, program_command
-from tests.support.server import COMBINED, DERIVED, DRAFT, MY_PIPELINE, RAW, make_id
+from tests.support.server import (
+    COMBINED,
+    DERIVED,
+    DRAFT,
+    MY_PIPELINE,
+    RAW,
+    make_id,
+    running_server,
+)
 
 
 @pytest.fixture
@@ -230,6 +239,14 @@ def test_a_platform_that_is_too_old_says_from_which_version(legacy_program: Prog
     assert done.code != 0
     assert "takes version 3.1" in done.err
     assert sent(legacy_program) == 0
+
+
+def test_a_platform_of_3_0_is_too_old_and_nothing_is_kept(tmp_path: Path) -> None:
+    with running_server(tmp_path / "oldest", "3.0") as server:
+        program = Program(server)
+        done = program("transfer", RAW, "--to", "s3://archive/x", "--yes")
+        assert (done.code, "that takes version 3.1" in done.err) == (5, True)
+        assert program.ok("log", "--entries", "-o", "json").json == []
 
 
 @pytest.mark.parametrize("bucket", ["elsewhere", "nowhere"])
