@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from coexplorer.fs.core.asset_files import AssetFiles, name_entries
+from coexplorer.fs.core.asset_files import AssetFiles, name_files
 from coexplorer.fs.core.nodes import NOWHERE, Node
 from coexplorer.fs.kernel import inodes
 from coexplorer.fs.kernel.inodes import Inode, Place, data_inode, is_data, split_view
@@ -18,7 +18,7 @@ def entry(name: str, *, is_folder: bool = False, asked: str = "") -> FileEntry:
 
 
 def test_a_key_that_is_both_shows_as_both() -> None:
-    names = name_entries([entry("x", is_folder=True), entry("x"), entry("x~", is_folder=True)])
+    names = name_files([entry("x", is_folder=True), entry("x"), entry("x~", is_folder=True)])
     assert names[b"x"] == entry("x")
     assert names[b"x~"] == entry("x~", is_folder=True)
     (third,) = set(names) - {b"x", b"x~"}
@@ -41,7 +41,7 @@ def test_a_key_that_is_both_shows_as_both() -> None:
     ],
 )
 def test_only_what_can_be_no_name_is_escaped(name: str, wanted: bytes) -> None:
-    assert list(name_entries([entry(name)])) == [wanted]
+    assert list(name_files([entry(name)])) == [wanted]
 
 
 def test_every_entry_of_any_folder_has_a_name_of_its_own_that_a_disk_takes() -> None:
@@ -53,13 +53,13 @@ def test_every_entry_of_any_folder_has_a_name_of_its_own_that_a_disk_takes() -> 
             for name in ("".join(rng.choices(parts, k=rng.randint(1, 4))) for _ in range(20))
             for is_folder in rng.sample([True, False], k=rng.randint(1, 2))
         }
-        names = name_entries(found.values())
+        names = name_files(found.values())
         assert sorted(map(repr, names.values())) == sorted(map(repr, found.values()))
         for name in names:
             assert 0 < len(name) <= 255
             assert name not in {b".", b".."}
             assert not {b"/"[0], 0, 10} & set(name)
-        again = name_entries(reversed(found.values()))
+        again = name_files(reversed(found.values()))
         assert set(again) == set(names)  # whatever order it is listed in
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.kernel.inodes import Inode, Place, data_inode, next_data_inode
+from coexplorer.library.local_names import name_entries
 from coexplorer.models import FileEntry
-from coexplorer.names import LONGEST_BYTES, disambiguate, escape_name
+from coexplorer.names import escape_name
 
 FILES_NAME = b"files"
 """Of the link to an asset's data, in its folder, and of the folder in the root that it leads to."""
 
 _NOT_A_NAME = (".", "..")
-_HASH_CHARACTERS = 32
-_SHORT = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -137,38 +135,14 @@ def _is_replaced(known: FileEntry | None, entry: FileEntry | None) -> bool:
     return (known.size_bytes, known.etag) != (entry.size_bytes, entry.etag)
 
 
-def name_entries(entries: Iterable[FileEntry]) -> dict[bytes, FileEntry]:
+def name_files(entries: Iterable[FileEntry]) -> dict[bytes, FileEntry]:
     """Return what is in a folder, by names that a file system can have.
 
     Names are escaped as those of assets are, but a dot in front stays: ``.zattrs`` is no editor's
-    file. Where a file and a folder have the same name, the folder gets ``~`` at its end.
+    file. See `coexplorer.library.local_names` for two that have the same name.
     """
-    # A folder is known by its slash where keys are stored: a file keeps the plain name.
-    files = sorted(entries, key=lambda entry: entry.is_folder)
-    names: dict[bytes, FileEntry] = {}
-    twins: list[FileEntry] = []
-    for entry in files:
-        name = _escape(entry.name).encode()
-        if len(name) > LONGEST_BYTES or name in names:
-            twins.append(entry)
-        else:
-            names[name] = entry
-    for entry in twins:
-        names[_choose(entry, names)] = entry
-    return dict(sorted(names.items()))
-
-
-def _choose(entry: FileEntry, taken: dict[bytes, FileEntry]) -> bytes:
-    """Return a name for what can't have its own."""
-    escaped = _escape(entry.name)
-    chosen = f"{escaped}~".encode()
-    path = f"{entry.wire_path}{'/' if entry.is_folder else ''}".encode(errors="surrogatepass")
-    tail = hashlib.blake2b(path, digest_size=_HASH_CHARACTERS // 2).hexdigest()
-    for length in range(_SHORT, _HASH_CHARACTERS + 1):
-        if len(chosen) <= LONGEST_BYTES and chosen not in taken:
-            break
-        chosen = disambiguate(escaped, tail, length=length).encode()
-    return chosen
+    names = name_entries(entries, _escape)
+    return {name.encode(): names[name] for name in sorted(names)}
 
 
 def _escape(name: str) -> str:

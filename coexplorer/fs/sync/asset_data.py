@@ -27,7 +27,7 @@ from coexplorer.errors import (
     Unreachable,
     tell_too_old,
 )
-from coexplorer.fs.core.asset_files import DataFile, name_entries
+from coexplorer.fs.core.asset_files import DataFile, name_files
 from coexplorer.fs.core.nodes import Node
 from coexplorer.fs.core.volume import Volume
 from coexplorer.fs.kernel.errnos import DEADLINE_S, errno_of
@@ -182,7 +182,7 @@ class AssetData:
             is_internal = source is None or not source.external
             listing.is_fixed = known is not None and known.asset.state == "ready" and is_internal
             found = await self._library.files.list_folder(node.id, folder.path, trouble=gaps.append)
-            listing.names = await trio.to_thread.run_sync(name_entries, found)
+            listing.names = await trio.to_thread.run_sync(name_files, found)
         except CoexplorerError as error:
             listing.error = await self._explain(error, folder)
             if isinstance(error, Unreachable) and not error.of_storage:  # saves go elsewhere
