@@ -1,39 +1,32 @@
-"""`library.files`: listing an asset's files, and downloading them.
+"""`library.files`: listing an asset's files, reading them, and downloading them.
 
 Nothing escapes from the folder that they are downloaded into.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
-import anyio
-import anyio.to_thread
-
-from coexplorer.api.refusal_text import find_page_title
 from coexplorer.errors import (
     ApiError,
     BadReply,
-    Conflict,
     Forbidden,
     NotFound,
-    PlatformFault,
     PlatformTooOld,
-    Refused,
     Rejected,
     tell_too_old,
 )
 from coexplorer.library import part_files
 from coexplorer.library.context import Context
+from coexplorer.library.downloads import Downloads, OnArrival, OnProgress
 from coexplorer.library.external_files import build_outside_error
 from coexplorer.library.file_rules import FileRules
-from coexplorer.library.file_walk import OF_ALL, TELL_OWNER, OnTrouble, tell, walk_folders
+from coexplorer.library.file_walk import TELL_OWNER, OnTrouble, tell, walk_folders
 from coexplorer.library.local_names import LocalNames
-from coexplorer.library.missing_files import build_missing
-from coexplorer.library.results import DownloadProgress
+from coexplorer.library.missing_files import build_missing, name_gaps
 from coexplorer.models import AssetId, FileEntry, Folder
 
 if TYPE_CHECKING:  # most starts of the program read no file
@@ -44,19 +37,9 @@ if TYPE_CHECKING:  # most starts of the program read no file
     from coexplorer.library.file_store import FileStore
     from coexplorer.remote_files import CacheUse, FileReader
 
-_SLACK_BYTES: Final = 1024**3
-
-_STEP_BYTES: Final = 4 * 1024 * 1024
-"""Report progress each time this many bytes have come, and at the end."""
-
-_MOST_FAULTS: Final = 3
-"""After this many failures of the platform or its storage in a row, the rest would fail too."""
-
 _SINCE: Final = "3.1"
 """The version of the platform that began to list files."""
 
-OnProgress = Callable[[DownloadProgress], None]
-OnArrival = Callable[[Path], None]
 OnListing = Callable[[Sequence[FileEntry]], None]
 
 
@@ -226,7 +209,7 @@ class Files:
         place = repr(path[:80]) if path.strip("/") else "its main folder"
         source = await self._find_source(asset_id)
         who = "the bucket" if source.is_bucket else "the platform"
-        gaps = _name_gaps(folder, place, unsaid)
+        gaps = name_gaps(folder, place, unsaid)
         return [BadReply(f"{who} {text}", hint=TELL_OWNER) for text in gaps]
 
     async def measure_cache(self) -> CacheUse:
@@ -366,34 +349,16 @@ class Files:
             ApiError: No file can be read.
         """
         start = PurePosixPath(path.strip("/")).parent if path.strip("/") else PurePosixPath()
-        written = []
-        faults = 0
         names = LocalNames()
         walk = self._walk_from(asset_id, path, trouble, rules, names)
-        async with aclosing(walk) as entries:
-            async for entry in entries:
-                if entry.is_folder:
-                    continue
-                try:
-                    local = names.find(entry.path)
-                    target = part_files.find_target(folder, local, below=str(start))
-                    part = target.with_name(part_files.name_part(asset_id, entry.path))
-                    with part_files.telling(target, part):
-                        await self._download_file(asset_id, entry, target, progress)
-                except (ApiError, Refused) as error:
-                    shown = f"{entry.path[:80]!r}"
-                    if f"/{entry.path}" not in error.message and shown not in error.message:
-                        error.message = f"{entry.path[:200]}: {error.message}"
-                    faults += isinstance(error, BadReply | PlatformFault)
-                    if isinstance(error, OF_ALL) or faults >= _MOST_FAULTS or trouble is None:
-                        raise
-                    trouble(error)
-                else:
-                    faults = 0
-                    written.append(target)
-                    if arrived is not None:
-                        arrived(target)
-        return written
+        downloads = Downloads(self._context, asset_id, self._find_source)
+        return await downloads.run(
+            walk,
+            lambda entry: part_files.find_target(folder, names.find(entry.path), below=str(start)),
+            progress=progress,
+            trouble=trouble,
+            arrived=arrived,
+        )
 
     async def _walk_from(
         self,
@@ -427,143 +392,3 @@ class Files:
             async with aclosing(walk) as entries:
                 async for entry in entries:
                     yield entry
-
-    async def _download_file(
-        self, asset_id: AssetId, entry: FileEntry, target: Path, progress: OnProgress | None
-    ) -> None:
-        if await anyio.to_thread.run_sync(part_files.is_there, target, entry, asset_id):
-            return
-        part = target.with_name(part_files.name_part(asset_id, entry.path))
-        await anyio.to_thread.run_sync(part_files.make_room, target)
-        try:
-            size = await self._fetch_surely(asset_id, entry, part, progress)
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(part_files.drop_useless, part)
-            raise
-        if entry.size_bytes is not None and size != entry.size_bytes:
-            page = find_page_title(await anyio.to_thread.run_sync(part_files.read_head, part))
-            await anyio.to_thread.run_sync(part_files.drop_part, part)
-            announced = f"{entry.size_bytes:,} bytes"
-            why = (
-                f"it is longer than the {announced} that were announced"
-                if size > entry.size_bytes
-                else f"it ends after {size:,} of the {announced} that were announced"
-            )
-            if page and not entry.name.lower().endswith((".html", ".htm")):
-                why = "the file's storage sent a web page instead"
-            raise Refused(
-                why,
-                hint="nothing of it was kept; try again, and tell the asset's owner",
-            )
-        await anyio.to_thread.run_sync(part_files.finish_part, part, target, asset_id)
-
-    async def _fetch_surely(
-        self, asset_id: AssetId, entry: FileEntry, part: Path, progress: OnProgress | None
-    ) -> int:
-        """Append what is missing to the part, or start over once; return its size.
-
-        Raises:
-            PlatformFault: Its content changes all the time, or the storage can't go on with it.
-        """
-        try:
-            return await self._fetch(asset_id, entry, part, progress)
-        except Conflict:  # what is there belongs to other content: from the start, once
-            await anyio.to_thread.run_sync(part_files.drop_part, part)
-        try:
-            return await self._fetch(asset_id, entry, part, progress)
-        except Conflict as error:
-            await anyio.to_thread.run_sync(part_files.drop_part, part)
-            raise PlatformFault(
-                error.message, hint="nothing of it was kept; try again in a while"
-            ) from error
-
-    async def _fetch(
-        self, asset_id: AssetId, entry: FileEntry, part: Path, progress: OnProgress | None
-    ) -> int:
-        """Append what is missing to the part; return its size.
-
-        Raises:
-            Conflict: The part is of other content than the rest would be.
-        """
-        source = await self._find_source(asset_id)
-        done, etag = await anyio.to_thread.run_sync(part_files.resume_at, part, entry.size_bytes)
-
-        # One byte more than was announced shows that there is more, and no disk is filled with it.
-        most = None if entry.size_bytes is None else entry.size_bytes + 1
-        bound = None
-        if most is None:
-            bound = await self._find_most(asset_id, part)
-        told = done
-        async with (
-            await anyio.open_file(part, "ab") as file,
-            source.open_download(entry, start=done, most=most, etag=etag) as download,
-        ):
-            if download.etag != etag:
-                # Before the first byte: no part is ever without the mark of its content.
-                await anyio.to_thread.run_sync(part_files.mark_part, part, download.etag)
-            if bound is not None and (download.total_bytes or 0) > bound:
-                await self._refuse_size(part, f"its storage says {download.total_bytes:,} bytes")
-            async for chunk in download:
-                await file.write(chunk)
-                done += len(chunk)
-                if done - told < _STEP_BYTES:
-                    continue
-                told = done
-                if progress:
-                    progress(DownloadProgress(entry.path, done, entry.size_bytes))
-                if bound is not None:
-                    await self._ensure_room(part, done, bound)
-        if progress:
-            progress(DownloadProgress(entry.path, done, entry.size_bytes))
-        return done
-
-    async def _find_most(self, asset_id: AssetId, part: Path) -> int:
-        """Return how many bytes a file may have whose size no listing tells.
-
-        That is twice its asset's size, and a gigabyte; where nobody knows that either, half of what
-        is free on the disk. What the storage announces is no promise: it may be anybody's.
-        """
-        known = await self._context.known(asset_id)
-        size = None if known is None else known.asset.size_bytes
-        if size:
-            return 2 * size + _SLACK_BYTES
-        return await anyio.to_thread.run_sync(part_files.find_free, part) // 2
-
-    async def _ensure_room(self, part: Path, done: int, bound: int) -> None:
-        """Check that a file of unknown size may go on.
-
-        Raises:
-            Refused: It is larger than it can be, or leaves no room; nothing of it is kept.
-        """
-        if done > bound:
-            await self._refuse_size(part, f"{done:,} bytes came, and it does not end")
-        if not await anyio.to_thread.run_sync(part_files.has_room, part):
-            await self._refuse_size(part, f"after {done:,} bytes the disk is nearly full")
-
-    async def _refuse_size(self, part: Path, why: str) -> NoReturn:
-        """Give up a file that is larger than anybody said.
-
-        Raises:
-            Refused: Always; nothing of it is kept.
-        """
-        await anyio.to_thread.run_sync(part_files.drop_part, part)
-        raise Refused(
-            f"no listing says how large it is, and {why}",
-            hint="nothing of it was kept; see how large its asset is, and ask its owner; more free"
-            " disk space may help",
-        )
-
-
-def _name_gaps(folder: Folder, place: str, unsaid: bool) -> Iterator[str]:  # noqa: FBT001 # pure
-    """Say what a listing lacks, one sentence each, without its subject."""
-    if unsaid:
-        yield f"does not say what is in {place}"
-    if folder.has_more:
-        yield f"says that there is more in {place}, but not how to ask for it"
-    if folder.unnamed:
-        entries = "1 entry" if folder.unnamed == 1 else f"{folder.unnamed:,} entries"
-        yield f"lists {entries} in {place} without a name"
-    if folder.elsewhere:
-        rest = f" and {len(folder.elsewhere) - 1:,} more" if len(folder.elsewhere) > 1 else ""
-        yield f"lists {folder.elsewhere[0][:80]!r}{rest} in {place}, where it is not"

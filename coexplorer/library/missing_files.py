@@ -1,7 +1,8 @@
-"""What to say of a file that an asset does not have. Pure."""
+"""What to say of a file that an asset does not have, and of listings that lack some. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from coexplorer.errors import NotFound, Refused
@@ -51,3 +52,17 @@ def _find_near(path: str, entries: tuple[FileEntry, ...]) -> list[str]:
     word = name.casefold()
     same = (whole for each, whole in by_name.items() if each.casefold().startswith(word))
     return [whole for whole, _ in zip(same, range(_NEAR), strict=False)] if word else []
+
+
+def name_gaps(folder: Folder, place: str, unsaid: bool) -> Iterator[str]:  # noqa: FBT001 # pure
+    """Say what a listing lacks, one sentence each, without its subject."""
+    if unsaid:
+        yield f"does not say what is in {place}"
+    if folder.has_more:
+        yield f"says that there is more in {place}, but not how to ask for it"
+    if folder.unnamed:
+        entries = "1 entry" if folder.unnamed == 1 else f"{folder.unnamed:,} entries"
+        yield f"lists {entries} in {place} without a name"
+    if folder.elsewhere:
+        rest = f" and {len(folder.elsewhere) - 1:,} more" if len(folder.elsewhere) > 1 else ""
+        yield f"lists {folder.elsewhere[0][:80]!r}{rest} in {place}, where it is not"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coexplorer.errors import CoexplorerError, FileTrouble, Refused
-from coexplorer.library import files, open_library, part_files
+from coexplorer.library import downloads, open_library, part_files
 from tests.library.test_strangers import MINE, A, build_settings
 from tests.support.rawserver import Asked, head, raw_server, reply
 
@@ -25,7 +25,7 @@ async def test_a_file_without_size_and_end_is_given_up(
     bound: str,
 ) -> None:
     if bound == "asset":
-        monkeypatch.setattr(files, "_SLACK_BYTES", 10_000_000)
+        monkeypatch.setattr(downloads, "_SLACK_BYTES", 10_000_000)
     else:
         monkeypatch.setattr(part_files, "_SPARE_BYTES", 10**18)
 
