@@ -74,7 +74,7 @@ def _split(text: str) -> tuple[str, str]:
     if not sign or not key.strip():
         raise click.UsageError(f"--meta: expected KEY=VALUE, not {text!r}")
     if not value.strip():
-        raise click.UsageError(f"--meta: no value for {key!r}; --unset-meta takes a key away")
+        raise click.UsageError(f"--meta: no value for {key!r}; edit --unset-meta takes a key away")
     return key.strip(), value
 
 

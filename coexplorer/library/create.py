@@ -15,6 +15,7 @@ from coexplorer.library.capture import CaptureChecks, explain_refusal, tell_sour
 from coexplorer.library.context import Context
 from coexplorer.library.edit import Editor
 from coexplorer.library.entries import (
+    MAY_COME,
     NOT_THERE,
     STOPPED_SENDING,
     Action,
@@ -28,6 +29,7 @@ from coexplorer.library.events import AssetSettled, EditApplied, EditFailed, Edi
 from coexplorer.library.made_of import note_source
 from coexplorer.library.metadata import judge_metadata
 from coexplorer.library.results import CreateProgress, EditResult, ReadyProgress, read_result
+from coexplorer.library.settle import settle_entries, tell_may_come
 from coexplorer.library.validate import check_fields, tidy_fields
 from coexplorer.models import AssetId, AssetState, Membership, NewAsset, Record
 from coexplorer.sharing.changes import SharingChange
@@ -89,6 +91,7 @@ class Creator:
             await judge_metadata(context, lambda schema: check_fields(fields, schema=schema))
         new = await self._checks.check(new, failed_too=failed_too)
         new = msgspec.structs.replace(new, **msgspec.structs.asdict(fields))
+        await self._ensure_not_coming(new)
         batch, entry, others = await self._write_down(new, sharing)
         context.bus.publish(EditStarted(entry, AssetId(""), Action.CREATE))
         sent = False
@@ -170,6 +173,30 @@ class Creator:
         if not await self._context.write_down(claim, [entry.id]):
             return result
         return await self._share(entry.id)
+
+    async def _ensure_not_coming(self, new: NewAsset) -> None:
+        """Look for an earlier create of the same, if nobody knows what became of it.
+
+        Raises:
+            Refused: It was made, or may still be.
+        """
+        made_of = tuple(note_source(new.source))
+        earlier = [
+            each
+            for each in await self._context.run(self._context.journal.pending)
+            if each.is_awaited and each.asset_name == new.name and tuple(each.asked) == made_of
+        ]
+        for entry in await settle_entries(self._context, earlier):
+            if entry.state is State.APPLIED:
+                raise Refused(
+                    f"change {entry.batch_id} has made {new.name!r} already: {entry.asset_id}",
+                    hint="create it again if you want a second one",
+                )
+            if entry.is_awaited:
+                raise Refused(
+                    f"change {entry.batch_id} asked for {new.name!r}: {MAY_COME}",
+                    hint=tell_may_come(entry).hint,
+                )
 
     async def _cut_off(self, batch: int, entry: int, others: list[int], *, sent: bool) -> None:
         """Write down that a create was stopped: it may be made all the same, once it is sent."""

@@ -9,7 +9,7 @@ import anyio.to_thread
 import pytest
 
 from coexplorer.demo.server import DemoServer
-from coexplorer.errors import ApiError, UndoRefused
+from coexplorer.errors import ApiError, Refused, UndoRefused
 from coexplorer.library import Library, background, settle
 from coexplorer.library.bulk_change import Change
 from coexplorer.library.entries import MAY_COME, State
@@ -117,11 +117,23 @@ async def test_a_create_is_looked_for_at_each_try_and_never_sent_again(
             await library.changes.retry(entry.id)
     with pytest.raises(ApiError, match=MAY_COME):
         await library.changes.discard(made.id)
+    with pytest.raises(Refused, match=MAY_COME):
+        await create(library)
     await arrive()
     assert (await library.changes.retry(made.id)).state is State.APPLIED
     assert (await library.changes.retry(shared.id)).state is State.APPLIED
     assert len(server.requests("POST", "*/v1/data_assets")) == 1
     assert await library.log.kept() == []
+
+
+async def test_what_has_arrived_is_not_made_twice(library: Library, server: DemoServer) -> None:
+    await library.sync.sweep()
+    arrive = await stop_on_its_way(library, server, "create")
+    await arrive()
+    with pytest.raises(Refused, match="has made 'Late' already"):
+        await create(library)
+    await create(library)  # now its user knows
+    assert len([each for each in server.store.assets() if each.name == "Late"]) == 2
 
 
 @pytest.mark.parametrize("what", ["attach", "create"])
