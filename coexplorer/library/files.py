@@ -26,7 +26,7 @@ from coexplorer.library.external_files import build_outside_error
 from coexplorer.library.file_rules import FileRules
 from coexplorer.library.file_walk import TELL_OWNER, OnTrouble, tell, walk_folders
 from coexplorer.library.local_names import LocalNames
-from coexplorer.library.missing_files import build_missing, name_gaps
+from coexplorer.library.missing_files import build_missing, find_shown, name_gaps
 from coexplorer.models import AssetId, FileEntry, Folder
 
 if TYPE_CHECKING:  # most starts of the program read no file
@@ -122,9 +122,11 @@ class Files:
                 folder = await self._list(asset_id, path.rpartition("/")[0])
             except NotFound:
                 raise missing from None
-            entry = folder.find_file(path)
+            entry = folder.find_file(path) or find_shown(path, folder)
             if entry is None:
                 raise build_missing(path, folder, what="file or folder") from None
+            if entry.is_folder:
+                return await self.list_folder(asset_id, entry.wire_path, trouble=trouble)
             return (entry,)
 
     async def _list(self, asset_id: AssetId, path: str) -> Folder:
@@ -191,8 +193,8 @@ class Files:
         path = path.strip("/")
         if entry is None:
             folder = await self._list(asset_id, path.rpartition("/")[0])
-            entry = folder.find_file(path)
-            if entry is None:
+            entry = folder.find_file(path) or find_shown(path, folder)
+            if entry is None or entry.is_folder:
                 raise build_missing(path, folder)
         source = await self._find_source(asset_id)
         if source.is_bucket:
@@ -379,6 +381,8 @@ class Files:
             parent = path.rpartition("/")[0]
             siblings = await self._list(asset_id, parent)
             found = [entry for entry in siblings.entries if entry.path == path]
+            if not found and (shown := find_shown(path, siblings)) is not None:
+                found, path = [shown], shown.path
             if not found:
                 for error in await self._find_gaps(asset_id, parent, siblings):
                     tell(error, trouble)  # it may be there anyway

@@ -7,7 +7,7 @@ from typing import Final
 
 from coexplorer.errors import NotFound, Refused
 from coexplorer.models import FileEntry, Folder
-from coexplorer.text import list_like
+from coexplorer.text import clean, list_like
 
 _MANY: Final = 5_000
 """More names are not compared letter by letter: that would take seconds."""
@@ -16,6 +16,17 @@ _NEAR: Final = 3
 
 _LIKE: Final = 0.75
 """So much alike names have to be: many differ in a number alone, or end alike."""
+
+
+def find_shown(path: str, folder: Folder) -> FileEntry | None:
+    r"""Return what is shown so, as ``escape\x1b[2J.csv``; None: nothing is, or several are.
+
+    Args:
+        path: As it was typed, where nothing has exactly this path.
+        folder: What is in the folder where it should be.
+    """
+    found = [entry for entry in folder.entries if clean(entry.path) == path != entry.path]
+    return found[0] if len(found) == 1 else None
 
 
 def build_missing(path: str, folder: Folder, *, what: str = "file") -> NotFound | Refused:

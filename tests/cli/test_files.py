@@ -10,6 +10,7 @@ from coexplorer.cli import exits
 from coexplorer.demo.asset import Bucket
 from coexplorer.demo.samples import file_bytes, file_tree
 from coexplorer.demo.samples.files import build_code
+from coexplorer.text import clean
 from tests.support.program import Program
 from tests.support.rawserver import Asked, raw_server, reply
 from tests.support.server import COMBINED, DERIVED, OUTSIDE, RAW, make_id
@@ -320,6 +321,21 @@ def test_get_brings_a_file_and_a_folder_of_one_name(program: Program, tmp_path: 
     assert [each.name for each in (tmp_path / "folder").iterdir()] == ["a~"]
     program.ok("get", nasty, "a/inside.txt", "--to", str(tmp_path / "file"))
     assert (tmp_path / "file" / "inside.txt").is_file()
+
+
+def test_a_name_can_be_typed_as_it_is_shown(program: Program, tmp_path: Path) -> None:
+    nasty = f"{RAW[:-2]}{build_code('nasty', 0):02x}"
+    store = program.server.store
+    store.insert([replace(store.get(DERIVED), id=nasty, name="nasty")])
+    exact = program.ok("files", nasty, "-0").out.split("\0")
+    odd = [path for path in exact if clean(path) != path]
+    assert odd
+    for number, path in enumerate(odd):
+        wanted = program.ok("cat", nasty, path).out
+        assert program.ok("cat", nasty, clean(path)).out == wanted
+        assert program.ok("files", nasty, clean(path)).lines
+        program.ok("get", nasty, clean(path), "--to", str(tmp_path / str(number)))
+        assert [each.name for each in (tmp_path / str(number)).iterdir()] == [path]
 
 
 def test_files_draws_a_tree_with_the_size_of_each_folder(program: Program, asset: str) -> None:
