@@ -199,7 +199,7 @@ class Creator:
                 )
 
     async def _cut_off(self, batch: int, entry: int, others: list[int], *, sent: bool) -> None:
-        """Write down that a create was stopped: it may be made all the same, once it is sent."""
+        """Write down that a create was stopped: it may be made anyway, once it is sent."""
         stopped = Refused("it was stopped before anything was sent")
         if sent:
             stopped = Refused(STOPPED_SENDING, hint=tell_how_to_go_on(batch))
