@@ -157,7 +157,7 @@ async def test_a_refused_edit_returns_with_its_reason_and_the_text_is_kept(
     async with running_app(server, settings) as app:
         await app.go_to("RNA-seq reference")
         await add_mark(app)
-        await app.until_shown("you can read but not change this asset", "kept as refused: L")
+        await app.until_shown("you can read but not change this asset", "refused: L")
         await app.until(
             lambda: (row := app.main.rows.current) and row.name == "RNA-seq reference", "the old"
         )
@@ -189,7 +189,7 @@ async def test_after_a_refusal_list_and_details_show_what_is_true(
             await app.until_shown("↑ RNA-seq reference!", "name         RNA-seq reference!")
             gate.release()
             await app.until_gone("↑")
-        await app.until_shown("── RNA-seq reference ──", "kept as refused")
+        await app.until_shown("── RNA-seq reference ──", "refused: L")
         await app.until_gone("RNA-seq reference!")
 
 

@@ -28,7 +28,7 @@ async def make_refused(app: Running) -> None:
     await app.press("r")
     await app.type("!")
     await app.press("enter")
-    await app.until_shown("kept as refused")
+    await app.until_shown("refused: L")
 
 
 @pytest.mark.command("log.open")
@@ -126,7 +126,7 @@ TOKEN_MAY_NOT = "The access token doesn't have permissions to perform the reques
     ("fault", "options", "said"),
     [
         (403, {}, "your token may not do this"),
-        (403, {"message": "Forbidden: you can view this data asset"}, "ask its owner"),
+        (403, {"message": "Forbidden: you can view this data asset"}, "it is yours"),
         (403, {"message": TOKEN_MAY_NOT}, "your token may not do this"),
         (404, {}, "says that it does not exist"),
         (409, {}, "kept as unsent"),
