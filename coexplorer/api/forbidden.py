@@ -16,6 +16,7 @@ from coexplorer.errors import NEW_TOKEN, Forbidden
 _OF_TOKENS: Final = ("token", "scope", "credential", "api key", "api_key")
 """Words of a refusal that is about the token, not about the asset (design: api.md, Errors)."""
 _ASK_OWNER: Final = "ask its owner for access"
+_ASK_TO_DELETE: Final = "ask its owner to delete it: only an owner may"
 _IF_YOURS: Final = f"if it is yours, {NEW_TOKEN}"
 _ASK_TO_SHARE: Final = "ask one of its owners to share it"
 _LACKS: Final = (
@@ -90,11 +91,14 @@ def classify_forbidden(said: str, *, subject: str, act: Act, by_page: bool = Fal
 
 
 def _refuse_change(subject: str, because: str, act: Act, *, unexplained: bool) -> tuple[str, str]:
-    """Say that what can be read may not be changed, or shared, and what to do about it."""
+    """Say that what can be read may not be changed, deleted or shared, and what to do."""
     if act is Act.SHARE:
         message, hint = f"you may not share this {subject}{because}", _ASK_TO_SHARE
         if not unexplained:
             return message, hint
         return message, f"{hint}; if you are one, {NEW_TOKEN}"
-    message = f"you can read but not change this {subject}{because}"
-    return message, f"{_ASK_OWNER}; {_IF_YOURS}" if unexplained else _ASK_OWNER
+    if act is Act.DELETE:  # whoever may edit it is no owner yet
+        message, hint = f"you may not delete this {subject}{because}", _ASK_TO_DELETE
+    else:
+        message, hint = f"you can read but not change this {subject}{because}", _ASK_OWNER
+    return message, f"{hint}; {_IF_YOURS}" if unexplained else hint

@@ -127,7 +127,24 @@ class Editor:
         if not archive_first:
             return await self.do(delete, title=f"delete {name}")
         drafts = [EntryDraft(asset_id, name, Action.ARCHIVE, fit=fit), delete]
-        return await self.do(*drafts, title=f"archive and delete {name}")
+        try:
+            return await self.do(*drafts, title=f"archive and delete {name}")
+        except ApiError as error:
+            if await self._has_archived(error):
+                left = "" if error.outcome_unknown else ", not deleted"
+                error.message += f"; it is archived now{left}"
+            raise
+
+    async def _has_archived(self, error: ApiError) -> bool:
+        """Tell whether the archiving before a delete that failed was done."""
+        journal = self._context.journal
+        if error.entry is None:
+            return False
+        failed = await self._context.run(journal.entry, error.entry)
+        if failed is None or failed.action is not Action.DELETE:
+            return False
+        first, *_ = await self._context.run(journal.entries_of, failed.batch_id)
+        return first.action is Action.ARCHIVE and first.state in DONE
 
     async def share(self, asset_id: AssetId, before: Sharing, after: Sharing) -> EditResult:
         """See `Changes.share`."""

@@ -33,7 +33,7 @@ _FINAL_SENTENCES = (
     "tags: ",
     "mount: ",
 )
-_OWN = "you can read but not change this asset, although it is yours: your token may not do this"
+_OWN = ", although it is yours: your token may not do this"
 ASK = ("ask its owner", "ask one of its owners")
 """What a hint begins with that sends somebody to an owner."""
 YOURS = "it is yours, so only the platform itself can say what is in the way"
@@ -68,7 +68,8 @@ def spare_owner(error: Forbidden) -> Forbidden:
     of the token.
     """
     if error.unexplained:
-        return Forbidden(_OWN, hint=NEW_TOKEN, status=error.status)
+        what, _, _ = error.message.partition(":")
+        return Forbidden(f"{what}{_OWN}", hint=NEW_TOKEN, status=error.status)
     if error.by_page or not error.hint.startswith(ASK):
         return error
     return Forbidden(error.message, hint=YOURS, status=error.status)

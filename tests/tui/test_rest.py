@@ -236,6 +236,23 @@ async def test_delete_wants_its_words_and_archives_first(
         await app.until_gone("  open data  ")
 
 
+async def test_a_delete_that_only_an_owner_may_says_that_the_asset_is_archived_now(
+    server: DemoServer, settings: Settings
+) -> None:
+    async with running_app(server, settings) as app:
+        await app.go_to("Zebrafish atlas")
+        await app.press("D")
+        await app.until_shown("This cannot be undone", "Type delete")
+        await app.type("delete")
+        await app.press("enter")
+        end = "it is archived now, not deleted"
+        await app.until(lambda: any(end in said for _, said in app.app.notices), end)
+        (said,) = [said for _, said in app.app.notices if end in said]
+    assert "you may not delete this asset: only an owner" in said
+    assert "read but not change" not in said
+    assert server.store.get(THEIRS).archived
+
+
 async def test_delete_says_that_files_on_external_storage_stay(
     server: DemoServer, settings: Settings
 ) -> None:
