@@ -28,6 +28,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_targets
 from coexplorer.cli.values import FilledPath
+from coexplorer.library.wanted_files import WantedPath, arrange
 from coexplorer.models import AssetId, FileEntry
 from coexplorer.names import disambiguate, escape_name
 
@@ -223,6 +224,7 @@ def get_command(
     """
     targets = read_targets((asset,), None)
     rules = _read_rules(ctx, include, exclude)
+    wanted = arrange(paths)
     invocation = ctx.find_object(Invocation)
     if invocation is None:
         raise AssertionError
@@ -230,22 +232,22 @@ def get_command(
     async def work(library: Library) -> int:
         async def one(asset_id: AssetId, trouble: Trouble) -> bool:
             place = await _find_place(library, asset_id, folder) if asset == "-" else folder
-            came = 0
-            for path in dict.fromkeys(paths or ("",)):
+            came: set[Path] = set()
+            for each in wanted:
                 try:
-                    came += await _download(
-                        library, asset_id, path, place, rules=rules, trouble=trouble
+                    await _download(
+                        library, asset_id, each, place, rules=rules, trouble=trouble, came=came
                     )
                 except OF_ONE as error:
-                    if len(paths) < 2 and not came:  # noqa: PLR2004 # it is about all of them
+                    if len(wanted) == 1 and not came:  # it is about all of them
                         raise
-                    if path not in error.message:
-                        error.message = f"{path}: {error.message}"
+                    if each.path not in error.message:
+                        error.message = f"{each.path}: {error.message}"
                     trouble.note(error)
             if not came and not trouble.noted and rules is not None:
                 about = f"{asset_id[:8]}: " if asset == "-" else ""
                 warn(f"{about}no file fits these patterns; the first that fits decides")
-            return came > 0
+            return bool(came)
 
         ids = await find_targets(library, targets, guess=True, fresh=False)
         return await for_each(ids, one)
@@ -268,13 +270,14 @@ def _read_rules(
 async def _download(
     library: Library,
     asset_id: AssetId,
-    path: str,
+    wanted: WantedPath,
     place: Path,
     *,
     rules: FileRules | None,
     trouble: Trouble,
-) -> int:
-    """Download a file or folder, and print what has come; return how many files that is."""
+    came: set[Path],
+) -> None:
+    """Download a file or folder, and print what has come that had not come before."""
     written: list[Path] = []
     try:
         with Progress("downloading", sizes=True) as bar:
@@ -284,17 +287,19 @@ async def _download(
 
             await library.files.download(
                 asset_id,
-                path,
+                wanted.path,
                 place,
                 progress=show,
                 trouble=trouble.note,
                 arrived=written.append,
                 rules=rules,
+                below=wanted.below,
             )
     finally:  # What is there is named, also if the rest can't be had.
         for each in written:
-            print_line(str(each))
-    return len(written)
+            if each not in came:
+                print_line(str(each))
+        came.update(written)
 
 
 async def _find_place(library: Library, asset_id: AssetId, folder: Path) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from coexplorer.errors import (
@@ -328,6 +328,7 @@ class Files:
         trouble: OnTrouble | None = None,
         arrived: OnArrival | None = None,
         rules: FileRules | None = None,
+        below: str | None = None,
     ) -> list[Path]:
         """Download a file, or a folder with everything below it, into `folder`.
 
@@ -345,18 +346,21 @@ class Files:
             arrived: Called with each file once all of it is there, also of a download that ends
                 with an error.
             rules: Which files are meant; None: all.
+            below: The folder of the asset that `folder` stands for; None: the one that holds
+                `path`.
 
         Raises:
             Refused: A path from the platform would leave `folder`, or the size does not match.
             ApiError: No file can be read.
         """
-        start = PurePosixPath(path.strip("/")).parent if path.strip("/") else PurePosixPath()
+        below = path.strip("/").rpartition("/")[0] if below is None else below
+        start = below.strip("/") or "."
         names = LocalNames()
         walk = self._walk_from(asset_id, path, trouble, rules, names)
         downloads = Downloads(self._context, asset_id, self._find_source)
         return await downloads.run(
             walk,
-            lambda entry: part_files.find_target(folder, names.find(entry.path), below=str(start)),
+            lambda entry: part_files.find_target(folder, names.find(entry.path), below=start),
             progress=progress,
             trouble=trouble,
             arrived=arrived,

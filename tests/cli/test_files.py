@@ -304,6 +304,25 @@ def test_get_takes_several_and_patterns(program: Program, asset: str, tmp_path: 
     assert "no file none" in done.err
 
 
+def test_no_file_of_several_takes_the_place_of_another(
+    program: Program, asset: str, tmp_path: Path
+) -> None:
+    bucket = program.server.data / (program.server.store.get(asset).folder or "")
+    for name in ("one", "two"):
+        (bucket / name / "deep").mkdir(parents=True)
+        (bucket / name / "same.txt").write_text(name)
+    for pair in (["one/same.txt", "two/same.txt"], ["./one/deep/", "deep"]):
+        done = program("get", asset, *pair, "--to", str(tmp_path / "no"))
+        assert done.code == exits.REFUSED, done
+        assert all(each.strip("./") in done.err for each in pair)
+        assert not (tmp_path / "no").exists()
+    pair = ["deep/er/c.txt", "./deep"]
+    told = program.ok("get", asset, *pair, "--to", str(tmp_path / "in")).lines
+    assert len(told) == len(set(told))
+    assert set(told) == {str(each) for each in (tmp_path / "in").rglob("*") if each.is_file()}
+    assert [each.name for each in (tmp_path / "in").iterdir()] == ["deep"]
+
+
 def test_get_brings_a_file_and_a_folder_of_one_name(program: Program, tmp_path: Path) -> None:
     nasty = f"{RAW[:-2]}{build_code('nasty', 0):02x}"
     store = program.server.store
