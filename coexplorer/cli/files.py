@@ -279,6 +279,7 @@ async def _download(
 ) -> None:
     """Download a file or folder, and print what has come that had not come before."""
     written: list[Path] = []
+    kept: list[Path] = []
     try:
         with Progress("downloading", sizes=True) as bar:
 
@@ -292,6 +293,7 @@ async def _download(
                 progress=show,
                 trouble=trouble.note,
                 arrived=written.append,
+                kept=kept.append,
                 rules=rules,
                 below=wanted.below,
             )
@@ -299,7 +301,11 @@ async def _download(
         for each in written:
             if each not in came:
                 print_line(str(each))
-        came.update(written)
+        if fresh := [each for each in kept if each not in came]:
+            what = str(fresh[0]) if len(fresh) == 1 else f"{len(fresh):,} files, {fresh[0]} first,"
+            was = "was" if len(fresh) == 1 else "were"
+            warn(f"{what} {was} there before and kept: same size, the content was not compared")
+        came.update(written, kept)
 
 
 async def _find_place(library: Library, asset_id: AssetId, folder: Path) -> Path:

@@ -60,6 +60,7 @@ class Downloads:
         progress: OnProgress | None,
         trouble: OnTrouble | None,
         arrived: OnArrival | None,
+        kept: OnArrival | None,
     ) -> list[Path]:
         """Download all files of a walk, one after the other.
 
@@ -69,6 +70,7 @@ class Downloads:
             progress: See `coexplorer.library.files.Files.download`, likewise the others.
             trouble: Likewise.
             arrived: Likewise.
+            kept: Likewise.
 
         Raises:
             Refused: A size does not match.
@@ -84,7 +86,7 @@ class Downloads:
                     target = find_target(entry)
                     part = target.with_name(part_files.name_part(self._asset_id, entry.path))
                     with part_files.telling(target, part):
-                        await self._download(entry, target, progress)
+                        is_alike = await self._download(entry, target, progress)
                 except (ApiError, Refused) as error:
                     shown = f"{entry.path[:80]!r}"
                     if f"/{entry.path}" not in error.message and shown not in error.message:
@@ -96,13 +98,16 @@ class Downloads:
                 else:
                     faults = 0
                     written.append(target)
-                    if arrived is not None:
-                        arrived(target)
+                    told = kept if is_alike and kept is not None else arrived
+                    if told is not None:
+                        told(target)
         return written
 
-    async def _download(self, entry: FileEntry, target: Path, progress: OnProgress | None) -> None:
-        if await anyio.to_thread.run_sync(part_files.is_there, target, entry, self._asset_id):
-            return
+    async def _download(self, entry: FileEntry, target: Path, progress: OnProgress | None) -> bool:
+        """Download a file that is not there; tell whether one is that is merely as long."""
+        there = await anyio.to_thread.run_sync(part_files.look, target, entry, self._asset_id)
+        if there is not part_files.There.NOTHING:
+            return there is part_files.There.ALIKE
         part = target.with_name(part_files.name_part(self._asset_id, entry.path))
         await anyio.to_thread.run_sync(part_files.make_room, target)
         try:
@@ -126,7 +131,10 @@ class Downloads:
                 why,
                 hint="nothing of it was kept; try again, and tell the asset's owner",
             )
-        await anyio.to_thread.run_sync(part_files.finish_part, part, target, self._asset_id)
+        await anyio.to_thread.run_sync(
+            part_files.finish_part, part, target, self._asset_id, entry.path
+        )
+        return False
 
     async def _fetch_surely(self, entry: FileEntry, part: Path, progress: OnProgress | None) -> int:
         """Append what is missing to the part, or start over once; return its size.

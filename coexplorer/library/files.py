@@ -327,6 +327,7 @@ class Files:
         progress: OnProgress | None = None,
         trouble: OnTrouble | None = None,
         arrived: OnArrival | None = None,
+        kept: OnArrival | None = None,
         rules: FileRules | None = None,
         below: str | None = None,
     ) -> list[Path]:
@@ -345,6 +346,8 @@ class Files:
                 None: raise the first one.
             arrived: Called with each file once all of it is there, also of a download that ends
                 with an error.
+            kept: Called instead with each file that was there and has the right size, where nothing
+                tells whether it was downloaded; None: `arrived` is called.
             rules: Which files are meant; None: all.
             below: The folder of the asset that `folder` stands for; None: the one that holds
                 `path`.
@@ -364,6 +367,7 @@ class Files:
             progress=progress,
             trouble=trouble,
             arrived=arrived,
+            kept=kept,
         )
 
     async def _walk_from(

@@ -11,14 +11,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum, auto
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from coexplorer.errors import FileTrouble, Refused, explain_os
 from coexplorer.models import AssetId, FileEntry
 
-_ORIGIN: Final = "user.coexplorer.asset"
-"""Extended attribute of a downloaded file: the id of its asset."""
+_CONTENT: Final = "user.coexplorer.content"
+"""Extended attribute of a downloaded file: which one it is, and its size and time when it came."""
 
 _SPARE_BYTES: Final = 1024**3
 """A file of unknown size leaves so much of the disk to others: it may have no end."""
@@ -43,14 +44,27 @@ def name_part(asset_id: AssetId, path: str) -> str:
     It tells assets apart: the rest of one file is never put behind the beginning of another's, nor
     taken for a file that an asset calls ``name.part``.
     """
-    mark = hashlib.sha256(f"{asset_id}/{path}".encode("utf-8", "replace")).hexdigest()[:16]
-    return f".coexplorer-{mark}.part"
+    return f".coexplorer-{_mark(asset_id, path)}.part"
 
 
-def is_there(target: Path, entry: FileEntry, asset_id: AssetId) -> bool:
-    """Tell whether a file was downloaded before, and has not changed since.
+def _mark(asset_id: AssetId, path: str) -> str:
+    return hashlib.sha256(f"{asset_id}/{path}".encode("utf-8", "replace")).hexdigest()[:16]
 
-    The files of an internal asset never do.
+
+class There(Enum):
+    """What is where a file is to go."""
+
+    NOTHING = auto()
+    WHOLE = auto()
+    """The file itself, as it was downloaded."""
+    ALIKE = auto()
+    """A file of the same size; nothing tells where it comes from."""
+
+
+def look(target: Path, entry: FileEntry, asset_id: AssetId) -> There:
+    """Look whether a file was downloaded before, and has not changed since.
+
+    The files of an internal asset never do; the one on the disk may.
 
     Raises:
         Refused: Another file of this name is there.
@@ -59,14 +73,28 @@ def is_there(target: Path, entry: FileEntry, asset_id: AssetId) -> bool:
         try:
             there = target.stat()
         except FileNotFoundError:
-            return False
-    is_same = there.st_size == entry.size_bytes and there.st_mtime >= (entry.modified or 0)
-    if is_same and target.is_file() and _read_origin(target) in {"", asset_id}:
-        return True
+            return There.NOTHING
+    owner, _, state = _read_note(target).partition(" ")
+    is_ours = owner == _mark(asset_id, entry.path)
+    is_same = entry.size_bytes in (None, there.st_size) and there.st_mtime >= (entry.modified or 0)
+    why = "is a different file"
+    if not target.is_file():
+        why = "is a folder" if target.is_dir() else "is no ordinary file"
+    elif is_ours and state != _describe(there):
+        why = "has been changed since it was downloaded"
+    elif is_ours and is_same:
+        return There.WHOLE
+    elif is_same and not owner and entry.size_bytes is not None:
+        return There.ALIKE
     raise Refused(
-        f"{target} already exists and is a different file",
+        f"{target} already exists and {why}",
         hint="move it away, or choose another folder: --to",
     )
+
+
+def _describe(there: os.stat_result) -> str:
+    """Return what differs after any change of a file's content: its size and time."""
+    return f"{there.st_size} {there.st_mtime_ns}"
 
 
 def make_room(target: Path) -> None:
@@ -113,13 +141,13 @@ def telling(target: Path, part: Path) -> Iterator[None]:
         raise FileTrouble.of(target, "written", error, hint=hint) from error
 
 
-def _read_origin(target: Path) -> str:
-    """Return the id of the asset that a file was downloaded from; empty if nobody knows.
+def _read_note(target: Path) -> str:
+    """Return what was noted of a file when it was downloaded; empty if nobody knows.
 
     Two assets often have files of one name and size: ``metadata.json``.
     """
-    with suppress(OSError):  # no such attribute, or no attributes on this file system
-        return os.getxattr(target, _ORIGIN).decode("utf-8", "replace")
+    with suppress(OSError, AttributeError):  # not on every file system, and on Linux alone
+        return os.getxattr(target, _CONTENT).decode("utf-8", "replace")
     return ""
 
 
@@ -177,10 +205,11 @@ def read_head(part: Path) -> bytes:
         return file.read(_HEAD_BYTES)
 
 
-def finish_part(part: Path, target: Path, asset_id: AssetId) -> None:
-    """Give a part that is whole its name, and note whose it is."""
-    with suppress(OSError):  # not on every file system
-        os.setxattr(part, _ORIGIN, asset_id.encode("utf-8", "replace"))
+def finish_part(part: Path, target: Path, asset_id: AssetId, path: str) -> None:
+    """Give a part that is whole its name, and note whose it is and how it is now."""
+    with suppress(OSError, AttributeError):  # as above
+        content = f"{_mark(asset_id, path)} {_describe(part.stat())}"
+        os.setxattr(part, _CONTENT, content.encode())
     part.replace(target)
     _etag_file(part).unlink(missing_ok=True)
 

@@ -75,6 +75,7 @@ class Getting:
             say: Called with a sentence and its severity when all is there.
         """
         arrived: list[Path] = []
+        kept: list[Path] = []
         troubles: list[CoexplorerError] = []
         folder = Path()
         try:
@@ -90,6 +91,7 @@ class Getting:
                         progress=self._show,
                         trouble=troubles.append,
                         arrived=arrived.append,
+                        kept=kept.append,
                     )
                 except CoexplorerError as error:
                     troubles.append(error)
@@ -101,6 +103,8 @@ class Getting:
             self._is_running, self.stop = False, None
             self._tell()
         text = f"got {plural(len(arrived), 'file')} into {folder}"
+        if kept:
+            text += f"; {plural(len(kept), 'file')} of the same size kept, not compared"
         if troubles:
             first = troubles[0]
             hint = f" ({first.hint})" if first.hint else ""

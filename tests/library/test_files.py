@@ -1,5 +1,6 @@
 """Files of an asset: listed, downloaded, resumed; and nothing leaves the target folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -172,6 +173,45 @@ async def test_another_file_of_the_name_is_not_overwritten(
     with pytest.raises(Refused, match="a different file"):
         await library.files.download(ID, entry.path, tmp_path)
     assert (tmp_path / entry.name).read_text() == "years of work"
+
+
+@pytest.mark.parametrize("age_s", [-1000, 1000])
+async def test_a_file_that_was_changed_is_not_taken_for_the_downloaded_one(
+    library: Library, tmp_path: Path, age_s: int
+) -> None:
+    entry = (await all_files(library))[0]
+    (path,) = await library.files.download(ID, entry.path, tmp_path)
+    time_s = path.stat().st_mtime - age_s
+    path.write_bytes(bytes(entry.size_bytes or 0))
+    os.utime(path, (time_s, time_s))
+    with pytest.raises(Refused, match="has been changed since it was downloaded"):
+        await library.files.download(ID, entry.path, tmp_path)
+
+
+async def test_a_file_that_nobody_knows_is_kept_and_not_said_to_have_come(
+    library: Library, tmp_path: Path
+) -> None:
+    entry = (await all_files(library))[0]
+    (tmp_path / entry.name).write_bytes(bytes(entry.size_bytes or 0))
+    arrived: list[Path] = []
+    kept: list[Path] = []
+    await library.files.download(ID, entry.path, tmp_path, arrived=arrived.append, kept=kept.append)
+    assert (arrived, kept) == ([], [tmp_path / entry.name])
+
+
+async def test_what_one_command_got_is_not_the_file_of_another_folder(
+    library: Library, server: DemoServer, tmp_path: Path
+) -> None:
+    mine = AssetId(make_id(97))
+    for folder in ("one", "two"):
+        path = server.data / f"buckets/{mine}" / folder
+        path.mkdir(parents=True)
+        (path / "same.txt").write_text(folder)
+    server.store.insert([replace(server.store.get(DERIVED), id=mine, folder=f"buckets/{mine}")])
+    (path,) = await library.files.download(mine, "one/same.txt", tmp_path)
+    with pytest.raises(Refused, match="a different file"):
+        await library.files.download(mine, "two/same.txt", tmp_path)
+    assert path.read_text() == "one"
 
 
 async def test_file_that_is_not_there_is_named(library: Library, tmp_path: Path) -> None:
