@@ -236,12 +236,24 @@ def find_target(folder: Path, path: str, *, below: str) -> Path:
             hint="tell the asset's owner",
         )
     target = folder.joinpath(*parts)
-    if odd or not _real(target.parent).is_relative_to(_real(folder)):
+    if odd:
         raise Refused(
             f"the platform names a file outside the target folder: {path[:80]!r}",
             hint="download its folder's files one by one, and tell the asset's owner",
         )
+    if not _real(target.parent).is_relative_to(_real(folder)):
+        above = reversed(target.parents)
+        link = next(each for each in above if _leaves(each, folder))
+        raise Refused(
+            f"{str(link)[:200]} is a link that leads out of the target folder",
+            hint="remove the link, or choose another folder: --to",
+        )
     return target
+
+
+def _leaves(here: Path, folder: Path) -> bool:
+    """Tell whether links lead from below a folder to somewhere else."""
+    return here.is_relative_to(folder) and not _real(here).is_relative_to(_real(folder))
 
 
 def _real(folder: Path) -> Path:

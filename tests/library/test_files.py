@@ -239,5 +239,8 @@ def test_symbolic_link_on_the_way_out_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "a").symlink_to(tmp_path)
-    with pytest.raises(Refused):
-        find_target(folder, "a/evil", below=".")
+    (folder / "b").mkdir()
+    (folder / "b" / "c").symlink_to("/")
+    for path, link in (("a/evil", "a"), ("b/c/d/evil", "b/c")):
+        with pytest.raises(Refused, match=f"{folder / link} is a link"):
+            find_target(folder, path, below=".")
