@@ -146,9 +146,9 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
 
     The newest first, as everywhere in the log; `kept` is as the journal has it, oldest first.
     """
-    from coexplorer.library.entries import UNASKED, State
+    from coexplorer.library.entries import State
 
-    waiting = [entry for entry in reversed(kept) if entry.state not in UNASKED]
+    waiting = [entry for entry in reversed(kept) if not entry.is_named_only]
     if waiting:
         # A conflict that is sent again as it is only meets the same thing again.
         how = "coexplorer retry, or discard"
@@ -162,11 +162,8 @@ def _print_kept(kept: Sequence[Entry], limit: int) -> None:
         if len(waiting) > limit:
             print_line(f"… and {len(waiting) - limit:,} more (--limit)")
         print_line("")
-    for batch_id, stopped in count_stopped(kept).items():
-        print_line(
-            f"change {batch_id} {tell_stopped(kept, batch_id)}, {stopped:,} not sent:"
-            f" coexplorer retry --batch {batch_id} goes on"
-        )
+    for batch_id, stopped in tell_stopped(kept).items():
+        print_line(f"change {batch_id} {stopped}: coexplorer retry --batch {batch_id} goes on")
     if told := tell_ended(kept):
         print_line(
             f"{told}: coexplorer log --refused shows why, coexplorer discard --refused gives up"
@@ -182,17 +179,24 @@ def tell_ended(kept: Sequence[Entry]) -> str:
     return refusals.tell_ended(ended[False], ended[True])
 
 
-def count_stopped(kept: Sequence[Entry]) -> dict[int, int]:
-    """Return how much of each change its user stopped before it was sent (pure)."""
-    return dict(Counter(entry.batch_id for entry in kept if entry.state == "stopped"))
-
-
-def tell_stopped(kept: Sequence[Entry], batch_id: int) -> str:
-    """Say why what is left of a change waits until it is named (pure)."""
+def tell_stopped(kept: Sequence[Entry]) -> dict[int, str]:
+    """Say of each change why what is left of it waits until it is named, and how much (pure)."""
     from coexplorer.library.entries import Cause
 
-    brought_back = any(each.batch_id == batch_id and each.cause is Cause.RESTORED for each in kept)
-    return "was brought back" if brought_back else "was stopped"
+    left = [each for each in kept if each.is_named_only and each.state != "refused"]
+    unsent = Counter(each.batch_id for each in left if each.state == "stopped")
+    coming = Counter(each.batch_id for each in left if each.state != "stopped")
+    restored = {each.batch_id for each in kept if each.cause is Cause.RESTORED}
+    return {
+        number: ", ".join(
+            (
+                "was brought back" if number in restored else "was stopped",
+                *([f"{unsent[number]:,} not sent"] if unsent[number] else []),
+                *([f"{coming[number]:,} may still arrive"] if coming[number] else []),
+            )
+        )
+        for number in dict.fromkeys(each.batch_id for each in left)
+    }
 
 
 def _entry_cells(entry: Entry) -> list[str]:

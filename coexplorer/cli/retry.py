@@ -15,7 +15,7 @@ from coexplorer.cli.carry_out import count_outcomes, follow, run_batch, settle_s
 from coexplorer.cli.completion import complete_changes, complete_entries
 from coexplorer.cli.exits import leave
 from coexplorer.cli.format import plural
-from coexplorer.cli.log import count_stopped, tell_ended, tell_stopped
+from coexplorer.cli.log import tell_ended, tell_stopped
 from coexplorer.cli.narration import confirm, report_error, warn
 from coexplorer.cli.outcomes import DONE, finish, tell_left_alone
 from coexplorer.cli.output import Format, format_options, print_line, print_rows
@@ -129,9 +129,7 @@ def _tell_none(line: str, style: Format) -> None:
 
 def _is_asked(entry: Entry, *, refused: bool = False) -> bool:
     """Tell whether an entry is sent though nobody named it (pure)."""
-    from coexplorer.library.entries import UNASKED
-
-    return entry.state not in UNASKED or (refused and entry.state == "refused")
+    return not entry.is_named_only or (refused and entry.state == "refused")
 
 
 def _find_shown(invocation: Invocation, *, refused: bool) -> frozenset[int] | None:
@@ -364,10 +362,8 @@ def _tell_nothing(kept: Sequence[Entry]) -> str:
     if deletes := sum(entry.action == "delete" and _is_asked(entry) for entry in kept):
         until = "waits until you name it" if deletes == 1 else "wait until you name them"
         line += f"; {plural(deletes, 'delete')} {until}"
-    for batch_id, stopped in count_stopped(kept).items():
-        how = tell_stopped(kept, batch_id)
-        line += f"; change {batch_id} {how}, {stopped:,} not sent:"
-        line += f" coexplorer retry --batch {batch_id}"
+    for batch_id, stopped in tell_stopped(kept).items():
+        line += f"; change {batch_id} {stopped}: coexplorer retry --batch {batch_id}"
     if told := tell_ended(kept):
         line += f"; {told}: coexplorer log --refused"
     return line

@@ -268,6 +268,12 @@ class Entry(msgspec.Struct, frozen=True):
         return self.state is State.UNKNOWN and awaited
 
     @property
+    def is_named_only(self) -> bool:
+        """Whether nothing sends it unless it is named: its user stopped it, or it was refused."""
+        on_its_way = self.state is State.UNKNOWN and self.reason == STOPPED_SENDING
+        return self.state in UNASKED or on_its_way
+
+    @property
     def was_undone(self) -> bool:
         """Whether it was undone."""
         return self.undone_by is not None

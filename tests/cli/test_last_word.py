@@ -494,6 +494,7 @@ def test_a_signal_ends_a_batch_as_ctrl_c_does(
     program.server.faults.clear()
     log = program.ok("log").out
     assert "change 1 was stopped, " in log
+    assert " may still arrive: coexplorer retry --batch 1 goes on" in log
     before = program.server.store.get(DERIVED)
     said = program.ok("retry").out
     assert "change 1 was stopped, " in said

@@ -320,7 +320,9 @@ class LogScreen(CommandScreen[TakenUp | None]):
         if self._is_working():
             return
         unsent = [
-            each for each in await self._library.log.unsent() if each.action is not Action.DELETE
+            each
+            for each in await self._library.log.unsent()
+            if each.action is not Action.DELETE and not each.is_named_only
         ]
         if len(unsent) > SENT_UNASKED:
             answer = await self._prompt.choose(
