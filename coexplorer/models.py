@@ -428,17 +428,20 @@ class Wait(msgspec.Struct, frozen=True):
         seconds: How long an answer has been waited for; of a pause, how long it still is.
         reason: Why there is a pause, as a sentence; empty: there is none, an answer is awaited.
         asked: The platform asked for the pause; else it is ours.
+        of_storage: The answer is that of a storage of files alone, not the platform's.
     """
 
     seconds: float
     reason: str = ""
     asked: bool = False
+    of_storage: bool = False
 
     @property
     def sentence(self) -> str:
         """What people are told; empty while it is too short to speak of."""
         if not self.reason:
-            return f"waiting for the platform, {self.seconds:.0f} s" * (self.seconds >= SLOW_S)
+            whom = "the file's storage" if self.of_storage else "the platform"
+            return f"waiting for {whom}, {self.seconds:.0f} s" * (self.seconds >= SLOW_S)
         if self.asked:
             return f"{self.reason}: waiting {math.ceil(self.seconds)} s, as it asks"
         return f"{self.reason}: trying again in {max(1, math.ceil(self.seconds))} s"

@@ -11,11 +11,12 @@ from coexplorer.api.other_storage import OtherStorage, StoredReply
 from coexplorer.api.paging import Incomplete
 from coexplorer.api.retry import Patience
 from coexplorer.api.storage import SignedRequest
-from coexplorer.api.storage_failures import classify_stored
+from coexplorer.api.storage_failures import TELL_SIGNER, classify_stored
 from coexplorer.api.transport import OnWait
 from coexplorer.api.walk import Walk
 
 __all__ = [
+    "TELL_SIGNER",
     "Bounds",
     "Client",
     "Download",

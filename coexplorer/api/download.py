@@ -199,7 +199,10 @@ class Download:
             return b""
         asked_at = anyio.current_time()
         chunk: bytes | None = None
-        with anyio.move_on_after(self._limit_s) as scope, self._transport.waits.for_answer():
+        with (
+            anyio.move_on_after(self._limit_s) as scope,
+            self._transport.waits.for_answer(of_storage=True),
+        ):
             chunk = await anext(self._chunks, None)
         if scope.cancelled_caught:
             reason = f"sent nothing for {self._limit_s:.0f} s"

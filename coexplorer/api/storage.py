@@ -21,7 +21,7 @@ from coexplorer.api.limits import Timeouts
 from coexplorer.api.masking import mask_addresses, mask_secrets
 from coexplorer.api.network import RAISED, Network, build_limits
 from coexplorer.api.origin import Origin, find_origin
-from coexplorer.api.storage_failures import build_stopped, tell_bad_address
+from coexplorer.api.storage_failures import blame_storage, build_stopped, tell_bad_address
 from coexplorer.api.waits import Waits
 
 
@@ -52,6 +52,17 @@ class Stream(msgspec.Struct, frozen=True):
     def mask(self, body: bytes) -> bytes:
         """Return a refusal without what signed the request: whoever answers may repeat it."""
         return mask_secrets(mask_addresses(body, self.addresses), self.secrets)
+
+
+class _StoredChunks(Chunks):
+    """The bytes of a file on their way; what breaks them off is told of its storage."""
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await super().__anext__()
+        except Failed as failed:
+            host = self._response.url.host
+            raise Failed(blame_storage(failed.failure, host)) from None
 
 
 class Storage:
@@ -130,7 +141,7 @@ class Storage:
             asked.append(str(request.url))
             request.stream = GivenBody(b"")
             response = await self._start_stream(request, limit_s or self._timeouts.file_s)
-            async with Chunks(response, self._network, writes=False) as chunks:
+            async with _StoredChunks(response, self._network, writes=False) as chunks:
                 if response.next_request is None:
                     yield Stream(
                         response.status_code,
@@ -160,16 +171,11 @@ class Storage:
     async def _start_stream(self, request: httpx.Request, limit_s: float) -> httpx.Response:
         response = None
         try:
-            with anyio.move_on_after(limit_s), self._waits.for_answer():
+            with anyio.move_on_after(limit_s), self._waits.for_answer(of_storage=True):
                 response = await self._http.send(request, stream=True)
         except RAISED as error:
             failure = self._network.describe(error, str(request.url), writes=False)
-            failure.error.message = failure.error.message.replace(
-                "the platform can't be reached",
-                f"the file's storage, {request.url.host}, can't be reached",
-            )
-            failure.error.of_storage = True
-            raise Failed(failure) from None
+            raise Failed(blame_storage(failure, request.url.host)) from None
         if response is None:
             reason = f"gave no answer within {limit_s:.0f} s"
             raise Failed(build_stopped(reason, kind=FailureKind.SILENT))

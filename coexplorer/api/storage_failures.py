@@ -33,9 +33,11 @@ LONGEST_ADDRESS: Final = 65_536
 
 _TRY_LATER: Final = "try again in a while; the trouble is on the storage's side"
 _TELL_OWNER: Final = "try again, and tell the asset's owner if this goes on"
-_REFUSED: Final = (
+TELL_SIGNER: Final = (
     "try again; if this goes on, tell who runs the platform, which signs such addresses"
 )
+"""Of an address that the platform gave; a bucket is asked without it."""
+
 _IN_BETWEEN: Final = "check whether a proxy or a firewall is in the way, and ask who runs it"
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -78,7 +80,7 @@ def classify_stored(status: int, body: bytes, *, retry_after_s: float | None = N
         error = PlatformFault(
             f"the file's storage refuses the address that the platform gave (status {status})"
             f"{because}",
-            hint=_REFUSED,
+            hint=TELL_SIGNER,
         )
         kind = FailureKind.LOST
     elif status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
@@ -100,7 +102,7 @@ def classify_stored(status: int, body: bytes, *, retry_after_s: float | None = N
         )
     else:
         error = Rejected(
-            f"the file's storage refused this (status {status}){because}", hint=_REFUSED
+            f"the file's storage refused this (status {status}){because}", hint=TELL_SIGNER
         )
     error.status, error.said, error.by_page = status, said, by_page
     error.of_storage = True
@@ -113,6 +115,22 @@ def build_stopped(reason: str, *, kind: FailureKind) -> Failure:
     error = Unreachable(f"the file's storage {reason}", hint="try again in a while")
     error.of_storage = True
     return Failure(kind, error)
+
+
+def blame_storage(failure: Failure, host: str) -> Failure:
+    """Say of a file's storage what was said of the platform: the way there failed alike.
+
+    Args:
+        failure: As it is told of the platform; it is changed.
+        host: Where the storage is.
+    """
+    error = failure.error
+    error.message = error.message.replace(
+        "the platform can't be reached", f"the file's storage, {host}, can't be reached"
+    )
+    error.hint = error.hint.replace("check the network and the domain", "check the network")
+    error.of_storage = True
+    return failure
 
 
 def tell_bad_address(url: str) -> str:

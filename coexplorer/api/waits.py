@@ -25,27 +25,34 @@ class Waits:
     def __init__(self) -> None:
         self.on_end: Callable[[], None] | None = None
         self._answers: dict[object, float] = {}
+        self._stored: set[object] = set()
         self._since: float | None = None
         self._idle_since = -math.inf
         self._pauses: dict[object, tuple[float, str, bool]] = {}
 
     @contextmanager
-    def for_answer(self) -> Iterator[None]:
+    def for_answer(self, *, of_storage: bool = False) -> Iterator[None]:
         """Note that the platform was asked for something; leaving by an exception, in vain.
 
         What was asked for in vain and is asked for again has been waited for since the first time.
+
+        Args:
+            of_storage: A storage of files was asked, not the platform.
         """
         key = object()
         now = anyio.current_time()
         if self._since is None or (not self._is_busy and now - self._idle_since > _FORGOTTEN_S):
             self._since = now
         self._answers[key] = now
+        if of_storage:
+            self._stored.add(key)
         is_answered = False
         try:
             yield
             is_answered = True
         finally:
             del self._answers[key]
+            self._stored.discard(key)
             if is_answered:
                 self._since = min(self._answers.values(), default=None)
             self._end()
@@ -71,7 +78,8 @@ class Waits:
         """Return the wait that people should hear of: the oldest question, or the longest pause."""
         now = anyio.current_time()
         if self._answers:
-            return Wait(now - (now if self._since is None else self._since))
+            waited_s = now - (now if self._since is None else self._since)
+            return Wait(waited_s, of_storage=self._answers.keys() == self._stored)
         if self._pauses:
             until, reason, asked = max(self._pauses.values())
             return Wait(max(0.0, until - now), reason, asked=asked)

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from coexplorer.api import Failure, FailureKind, classify_stored
+from coexplorer.api import TELL_SIGNER, Failure, FailureKind, classify_stored
 from coexplorer.api.refusal_text import find_message
 from coexplorer.api.storage_failures import OF_THE_ADDRESS
 from coexplorer.errors import (
@@ -88,6 +88,8 @@ def classify(
         if isinstance(error, PlatformFault) and status in OF_THE_ADDRESS:
             because = f": {said}" if said else ""
             error = Rejected(f"{access.place} refuses this (status {status}){because}")
+        if error.hint in ("", TELL_SIGNER):
+            error.hint = "try again; if this goes on, ask who runs the bucket"
         error.message = error.message.replace("the file's storage", access.place)
     error.status, error.said, error.retry_after_s = status, said, retry_after_s
     error.of_storage = True

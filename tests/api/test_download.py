@@ -111,9 +111,13 @@ async def test_a_download_that_never_goes_on_ends(server: DemoServer, client: Cl
         await read(client)
     assert len(server.requests("GET", "/storage/*")) == IMPATIENT.attempts
     server.faults.clear()
-    server.faults.add(FaultKind.LOST, "GET", STORAGE)
-    with pytest.raises(Unreachable):
-        await read(client)
+    for fault, bytes_sent in ((FaultKind.LOST, 1), (FaultKind.SHORT, 500), (FaultKind.RESET, 1000)):
+        server.faults.clear()
+        server.faults.add(fault, "GET", STORAGE, piece_bytes=bytes_sent)
+        with pytest.raises(Unreachable, match=r"^the file's storage") as raised:
+            await read(client)
+        assert raised.value.of_storage
+        assert "domain" not in raised.value.hint
 
 
 @pytest.mark.usefixtures("folder")

@@ -44,6 +44,8 @@ def error(code: str, message: str = "Said so.", more: str = "") -> bytes:
             "s3_region to eu-west-1",
         ),
         (KEYS, 503, error("SlowDown"), PlatformFault, "the bucket lab failed with", "again"),
+        (KEYS, 412, error("PreconditionFailed"), Rejected, "lab refused", "who runs the bucket"),
+        (KEYS, 400, error("Odd"), Rejected, "lab refuses", "who runs the bucket"),
         (KEYS, 403, error("SomethingNew"), Forbidden, "lab may not be read", "owner"),
     ],
 )
