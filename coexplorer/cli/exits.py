@@ -34,8 +34,8 @@ MEANINGS = {
     CRASHED: "a mistake in coexplorer itself; the message names the file with the details",
     USAGE: "wrong usage: an option, a mistake in a query, a value that can't be sent",
     SIGN_IN: "not signed in, or the settings are wrong",
-    NOT_FOUND: "no such asset, change, tag or mount, or not shared with you, or a name that fits"
-    " several; a list on standard input that names none",
+    NOT_FOUND: "no such asset, file, change, tag or mount, or not shared with you, or a name that"
+    " fits several; a list on standard input that names none",
     REFUSED: "the platform refused it, or coexplorer did for safety, or you said no when it asked",
     PLATFORM: "trouble with the platform or the way to it; trying again later may help",
     PARTLY: "done for some assets and not for others, or answered from a part of them",

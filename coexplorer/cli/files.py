@@ -28,6 +28,7 @@ from coexplorer.cli.session import Invocation, pass_invocation
 from coexplorer.cli.table import Column
 from coexplorer.cli.targets import asset_argument, find_targets, read_targets
 from coexplorer.cli.values import FilledPath
+from coexplorer.errors import NotFound
 from coexplorer.library.wanted_files import WantedPath, arrange
 from coexplorer.models import AssetId, FileEntry
 from coexplorer.names import disambiguate, escape_name
@@ -245,8 +246,10 @@ def get_command(
                         error.message = f"{each.path}: {error.message}"
                     trouble.note(error)
             if not came and not trouble.noted and rules is not None:
-                about = f"{asset_id[:8]}: " if asset == "-" else ""
-                warn(f"{about}no file fits these patterns; the first that fits decides")
+                none = "no file fits these patterns"
+                if asset != "-":
+                    raise NotFound(none, hint="the first pattern that fits a file decides")
+                warn(f"{asset_id[:8]}: {none}; the first that fits decides")
             return bool(came)
 
         ids = await find_targets(library, targets, guess=True, fresh=False)

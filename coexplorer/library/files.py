@@ -27,6 +27,7 @@ from coexplorer.library.file_rules import FileRules
 from coexplorer.library.file_walk import TELL_OWNER, OnTrouble, tell, walk_folders
 from coexplorer.library.local_names import LocalNames
 from coexplorer.library.missing_files import build_missing, find_shown, name_gaps
+from coexplorer.library.wanted_files import tidy
 from coexplorer.models import AssetId, FileEntry, Folder
 
 if TYPE_CHECKING:  # most starts of the program read no file
@@ -112,6 +113,7 @@ class Files:
         Raises:
             NotFound: There is neither; it names what is nearly called so.
         """
+        path = tidy(path)
         try:
             return await self.list_folder(asset_id, path, trouble=trouble)
         except NotFound as missing:
@@ -192,6 +194,7 @@ class Files:
             await self._context.fetch(asset_id)  # what is not known of is not kept either
         path = path.strip("/")
         if entry is None:
+            path = tidy(path)
             folder = await self._list(asset_id, path.rpartition("/")[0])
             entry = folder.find_file(path) or find_shown(path, folder)
             if entry is None or entry.is_folder:
@@ -271,6 +274,7 @@ class Files:
             return entries
 
         source = await self._find_source(asset_id)
+        path = tidy(path)
 
         def ahead(folders: Sequence[str]) -> None:
             self._store.list_ahead(source, folders)

@@ -293,11 +293,13 @@ def test_get_takes_several_and_patterns(program: Program, asset: str, tmp_path: 
     assert got("1", "a.txt", "deep/er", "a.txt") == {"a.txt", "er/c.txt"}
     assert got("2", "--include", "*.txt") == {"a.txt", "deep/er/c.txt"}
     assert got("3", "--include", "c.*", "--exclude", "*.txt") == {"deep/er/c.txt", "deep/b.bin"}
-    assert got("4", "--exclude", "*.txt", "--include", "c.*") == set()
+    none = ("--exclude", "*.txt", "--include", "c.*", "--to", str(tmp_path / "4"))
+    assert program("get", asset, *none).code == exits.NOT_FOUND
     program.server.log.clear()
     assert got("5", "--exclude", "deep/") == {"a.txt"}
     assert len(program.server.requests("POST", "*/files")) <= 1, "what is left out is not listed"
-    done = program.ok("get", asset, "--include", "*.nwb", "--to", str(tmp_path / "6"))
+    done = program("get", asset, "--include", "*.nwb", "--to", str(tmp_path / "6"))
+    assert done.code == exits.NOT_FOUND
     assert "no file fits these patterns" in done.err
     done = program("get", asset, "none", "a.txt", "--to", str(tmp_path / "7"))
     assert (done.code, (tmp_path / "7" / "a.txt").read_text()) == (7, "alpha")
@@ -378,6 +380,16 @@ def test_files_lists_a_file_and_guesses_what_is_meant(program: Program, asset: s
     assert done.code == 4
     assert "did you mean deep/?" in done.err
     assert "has no folder none" in program("files", asset, "none/x").err
+
+
+def test_a_path_may_begin_as_one_on_a_disk(program: Program, asset: str) -> None:
+    assert program.ok("cat", asset, "./a.txt").out == "alpha"
+    for path in ("deep", "deep/er/c.txt"):
+        assert (
+            program.ok("files", asset, f"./{path}").lines == program.ok("files", asset, path).lines
+        )
+    whole = program.ok("files", asset, "--recursive").lines
+    assert program.ok("files", asset, ".", "--recursive").lines == whole
 
 
 def test_files_prints_exact_paths_for_xargs(program: Program) -> None:
