@@ -62,7 +62,12 @@ def test_a_text_means_just_what_it_was_made_from() -> None:
         assert is_same_json({**(held or {}), "new_key": 5}, new)
         # Also where something else is there by now: all that a line says, and nothing else.
         read = parse_metadata(text, now) or {}
-        kept = {key for key, value in (held or {}).items() if key in read}
+        kept = {
+            key
+            for key, value in (held or {}).items()
+            # A list is written anew with each value once.
+            if key in read and not (isinstance(value, list) and len(value) > 1)
+        }
         assert all(is_same_json(read[key], (held or {})[key]) for key in kept)
         assert {*read} <= {*(held or {})}
 

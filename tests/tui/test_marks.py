@@ -138,6 +138,7 @@ ONE = {
     "edit.tags": "only this one; + and - tag all 2 marked",
     "find.derived": "only this one, not the marked ones",
     "asset.open": "only this one, not the marked ones",
+    "files.show": "only this one, not the marked ones",
 }
 
 

@@ -134,6 +134,7 @@ SITES = {
     "screens.conflict: Field",
     "screens.conflict: DescriptionArea",
     "screens.create: FormField",
+    "screens.files: ask",
     "screens.signin: FormField",
     "screens.tags: Field",
     "welcome: FormField",

@@ -91,6 +91,7 @@ class FaultMiddleware:
         verdict = self.plan.judge(scope["method"], scope["path"], _find_identity(scope))
         if verdict.latency_s:
             # Also where the client has gone meanwhile: a platform carries out what has reached it.
+            receive = await _read_ahead(receive)
             await asyncio.sleep(verdict.latency_s)
         if verdict.rule is None:
             await self.app(scope, receive, send)
@@ -243,6 +244,19 @@ def _find_identity(scope: Scope) -> str:
         return match[1]
     query: bytes = scope["query_string"] if is_storage(scope["path"]) else b""
     return authorization or f"{scope['path']}?{query.decode('latin-1')}"
+
+
+async def _read_ahead(receive: Receive) -> Receive:
+    """Read a request's body, and return what hands it out: a client that has gone sends no more."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    messages.reverse()
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
 
 
 async def _drain(receive: Receive) -> None:

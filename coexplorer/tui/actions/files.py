@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from coexplorer.tui.actions.marks import ONLY_ONE
 from coexplorer.tui.keys import key_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ async def show_files(screen: Workbench) -> None:
             severity="warning",
         )
         return
+    if screen.marks_others:
+        screen.say(ONLY_ONE)
     if screen.getting is None:
         screen.getting = Getting(screen.library)
     start = partial(_start_getting, screen, screen.getting)
