@@ -125,6 +125,24 @@ def content_options(command: Command) -> Command:
     return asset_argument(command)
 
 
+def how_much_options(sign: str, *, lines: str, size: str) -> Callable[[Command], Command]:
+    """Add ``-n`` and ``-c``, with their help; `sign` begins a number that means the other end."""
+
+    def add(command: Command) -> Command:
+        command = click.option(
+            "-c",
+            "--bytes",
+            "size",
+            type=_HowMuchType(sign, sizes=True),
+            metavar="N",
+            help=size,
+        )(command)
+        kind = _HowMuchType(sign, sizes=False)
+        return click.option("-n", "--lines", type=kind, metavar="N", help=lines)(command)
+
+    return add
+
+
 @click.command("cat")
 @content_options
 @click.option(
@@ -160,20 +178,10 @@ def cat_command(
 
 @click.command("head")
 @content_options
-@click.option(
-    "-n",
-    "--lines",
-    type=_HowMuchType("-", sizes=False),
-    metavar="N",
-    help="The first N lines (default: 10); -N: all but the last N.",
-)
-@click.option(
-    "-c",
-    "--bytes",
-    "size",
-    type=_HowMuchType("-", sizes=True),
-    metavar="N",
-    help="The first N bytes, such as 100 or 2MB; -N: all but the last N.",
+@how_much_options(
+    "-",
+    lines="The first N lines (default: 10); -N: all but the last N.",
+    size="The first N bytes, such as 100 or 2MB; -N: all but the last N.",
 )
 @pass_invocation
 def head_command(
@@ -207,20 +215,10 @@ def head_command(
 
 @click.command("tail")
 @content_options
-@click.option(
-    "-n",
-    "--lines",
-    type=_HowMuchType("+", sizes=False),
-    metavar="N",
-    help="The last N lines (default: 10); +N: all from line N on.",
-)
-@click.option(
-    "-c",
-    "--bytes",
-    "size",
-    type=_HowMuchType("+", sizes=True),
-    metavar="N",
-    help="The last N bytes, such as 100 or 2MB; +N: all from byte N on.",
+@how_much_options(
+    "+",
+    lines="The last N lines (default: 10); +N: all from line N on.",
+    size="The last N bytes, such as 100 or 2MB; +N: all from byte N on.",
 )
 @click.option("-f", "--follow", is_flag=True, help="End at once: see above.")
 @pass_invocation
